@@ -1,0 +1,164 @@
+//! The member (参保对象): a person on the roster, why they are entitled and how long.
+
+use serde::{Deserialize, Serialize};
+
+use super::day::{Day, Span};
+use super::personal::Personal;
+
+/// What the roster says of one person. Also a person who is not on it: without coverage.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Roster {
+    /// The bureau's own key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// 证件类型.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_type: Option<String>,
+    /// 证件号码.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_no: Option<Personal>,
+    /// 姓名.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Personal>,
+    /// Why the person is entitled, each with its dates (优抚类别).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<Class>,
+    /// Which plan covers the person when (保障期). No two overlap.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverages: Vec<Coverage>,
+    /// Where the money goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payee: Option<Payee>,
+}
+
+/// A class of entitlement (优抚类别) with its grade and dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Class {
+    /// The class, personal: it tells of service and wounds.
+    pub class_code: Personal,
+    /// 1 to 10 where the class has grades.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grade: Option<u8>,
+    /// When it holds.
+    #[serde(flatten)]
+    pub span: Span,
+}
+
+/// Member × plan × dates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coverage {
+    /// The plan.
+    pub plan_id: String,
+    /// When it covers.
+    #[serde(flatten)]
+    pub span: Span,
+}
+
+/// Where a member's money goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Payee {
+    /// `bank_account`, `social_card`, …: as the bureau states it.
+    pub kind: String,
+    /// The account's holder.
+    pub account_name: Personal,
+    /// The account.
+    pub account_no: Personal,
+    /// The bank's code, perhaps empty.
+    #[serde(default)]
+    pub bank_code: String,
+}
+
+/// Two coverages that share a day.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("coverage from {first_start} and coverage from {second_start} share a day")]
+pub struct CoverageOverlap {
+    /// The earlier coverage's first day.
+    pub first_start: Day,
+    /// The later coverage's first day.
+    pub second_start: Day,
+}
+
+impl Roster {
+    /// The coverage in force on `day`.
+    pub fn coverage_on(&self, day: Day) -> Option<&Coverage> {
+        self.coverages.iter().find(|coverage| coverage.span.contains(day))
+    }
+
+    /// What the roster says after an import. An import is an upsert: a coverage with a known plan
+    /// and first day gets the new last day, another one is added, and absence never ends anything
+    /// (`design.md` 5.3).
+    pub fn merged(&self, import: &Roster) -> Result<Roster, CoverageOverlap> {
+        let mut merged = self.clone();
+        macro_rules! newest {
+            ($($field:ident),+) => {$(
+                if import.$field.is_some() {
+                    merged.$field.clone_from(&import.$field);
+                }
+            )+};
+        }
+        newest!(external_id, cert_type, cert_no, name, payee);
+        for class in &import.classes {
+            let same = |known: &&mut Class| {
+                known.class_code == class.class_code && known.span.start == class.span.start
+            };
+            match merged.classes.iter_mut().find(same) {
+                Some(known) => known.clone_from(class),
+                None => merged.classes.push(class.clone()),
+            }
+        }
+        for coverage in &import.coverages {
+            let same = |known: &&mut Coverage| {
+                known.plan_id == coverage.plan_id && known.span.start == coverage.span.start
+            };
+            match merged.coverages.iter_mut().find(same) {
+                Some(known) => known.clone_from(coverage),
+                None => merged.coverages.push(coverage.clone()),
+            }
+        }
+        merged.coverages.sort_by_key(|coverage| coverage.span.start);
+        for pair in merged.coverages.windows(2) {
+            if pair[0].span.overlaps(&pair[1].span) {
+                let (first_start, second_start) = (pair[0].span.start, pair[1].span.start);
+                return Err(CoverageOverlap { first_start, second_start });
+            }
+        }
+        Ok(merged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).unwrap()
+    }
+
+    fn covered(start: &str, end: Option<&str>) -> Roster {
+        let span = Span { start: day(start), end: end.map(day) };
+        Roster {
+            coverages: vec![Coverage { plan_id: "plan".into(), span }],
+            ..Roster::default()
+        }
+    }
+
+    #[test]
+    fn an_import_adds_and_extends_and_never_ends_by_absence() {
+        let known = covered("2024-01-01", Some("2024-12-31"));
+        assert_eq!(known.merged(&Roster::default()), Ok(known.clone()));
+        let longer = known.merged(&covered("2024-01-01", None)).unwrap();
+        assert_eq!(longer.coverages.len(), 1);
+        assert!(longer.coverage_on(day("2030-01-01")).is_some());
+        let renewed = known.merged(&covered("2025-01-01", Some("2025-12-31"))).unwrap();
+        assert_eq!(renewed.coverages.len(), 2);
+        assert!(renewed.coverage_on(day("2023-12-31")).is_none());
+    }
+
+    #[test]
+    fn two_coverages_never_share_a_day() {
+        let known = covered("2024-01-01", Some("2024-12-31"));
+        assert!(known.merged(&covered("2024-12-31", None)).is_err());
+        assert!(known.merged(&covered("2023-01-01", None)).is_err());
+        assert!(known.merged(&covered("2025-01-01", None)).is_ok());
+    }
+}

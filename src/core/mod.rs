@@ -1,0 +1,5 @@
+pub mod day;
+pub mod member;
+pub mod money;
+pub mod personal;
+pub mod settlement;

@@ -1,0 +1,250 @@
+//! Money and rates. Amounts are whole fen (1/100 yuan); no float can reach these types.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, Sub};
+
+use rust_decimal::prelude::ToPrimitive;
+use rust_decimal::{Decimal, RoundingStrategy};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// An amount of money in fen (1/100 yuan), never negative.
+///
+/// A movement in the other direction is another entry, not a minus sign.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(transparent)]
+pub struct Fen(i64);
+
+/// Why a text or a number is not an amount.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AmountError {
+    /// Below zero.
+    #[error("must not be negative")]
+    Negative,
+    /// Not a plain decimal number: letters, an exponent, two dots, nothing at all.
+    #[error("must be a plain decimal number of yuan such as 1234.56")]
+    NotDecimal,
+    /// A third decimal that is not zero.
+    #[error("must have at most two decimals")]
+    TooManyDecimals,
+    /// Above [`Fen::INPUT_MAX`].
+    #[error("must be at most 10000000000.00")]
+    TooLarge,
+}
+
+impl Fen {
+    /// Nothing.
+    pub const ZERO: Fen = Fen(0);
+    /// The largest amount accepted from outside: ten billion yuan. A claim of ten thousand lines
+    /// and a member with a million claims still add up far below `i64::MAX`.
+    pub const INPUT_MAX: Fen = Fen(1_000_000_000_000);
+
+    /// One fen, the smallest amount.
+    pub const ONE: Fen = Fen(1);
+
+    /// `None` when negative. For amounts that were checked before: rows, sums.
+    pub fn new(fen: i64) -> Option<Fen> {
+        (fen >= 0).then_some(Fen(fen))
+    }
+
+    /// An amount from outside, in fen: refused when negative or above [`Fen::INPUT_MAX`].
+    pub fn from_input(fen: i64) -> Result<Fen, AmountError> {
+        match fen {
+            fen if fen < 0 => Err(AmountError::Negative),
+            fen if fen > Fen::INPUT_MAX.0 => Err(AmountError::TooLarge),
+            fen => Ok(Fen(fen)),
+        }
+    }
+
+    /// Reads yuan from their text (`68412.36`, `9120.4`, `53000`), never through a float.
+    pub fn parse_yuan(text: &str) -> Result<Fen, AmountError> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, cents) = digits.split_once('.').unwrap_or((digits, ""));
+        let plain = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        if whole.is_empty() || !plain(whole) || !plain(cents) || digits.ends_with('.') {
+            return Err(AmountError::NotDecimal);
+        }
+        let (kept, rest) = cents.split_at(cents.len().min(2));
+        if rest.bytes().any(|byte| byte != b'0') {
+            return Err(AmountError::TooManyDecimals);
+        }
+        let whole = whole.trim_start_matches('0');
+        if whole.len() > 11 {
+            return Err(if negative { AmountError::Negative } else { AmountError::TooLarge });
+        }
+        let fen = format!("{whole}{kept:0<2}").parse::<i64>().expect("at most 13 digits");
+        if negative && fen > 0 { Err(AmountError::Negative) } else { Fen::from_input(fen) }
+    }
+
+    /// The amount in fen.
+    pub fn fen(self) -> i64 {
+        self.0
+    }
+
+    /// `self - other`, or zero when `other` is larger.
+    #[must_use]
+    pub fn minus_up_to(self, other: Fen) -> Fen {
+        Fen((self.0 - other.0).max(0))
+    }
+
+    /// The distance between two amounts, whichever is larger.
+    #[must_use]
+    pub fn distance(self, other: Fen) -> Fen {
+        Fen((self.0 - other.0).abs())
+    }
+
+    /// The share of this amount at `rate`, rounded half away from zero to whole fen.
+    #[must_use]
+    pub fn share(self, rate: Rate) -> Fen {
+        let exact = Decimal::from(self.0) * rate.0;
+        let fen = exact.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
+        Fen(fen.to_i64().expect("a rate is at most 1, so a share fits"))
+    }
+
+    /// `self × part / whole`, rounded half away from zero; all of `self` when `part >= whole`.
+    #[must_use]
+    pub fn pro_rata(self, part: Fen, whole: Fen) -> Fen {
+        if part >= whole {
+            return self;
+        }
+        let product = i128::from(self.0) * i128::from(part.0) * 2 + i128::from(whole.0);
+        let fen = product / (i128::from(whole.0) * 2);
+        Fen(i64::try_from(fen).expect("part < whole, so the share is below self"))
+    }
+}
+
+impl Add for Fen {
+    type Output = Fen;
+    fn add(self, other: Fen) -> Fen {
+        Fen(self.0.checked_add(other.0).expect("amounts are bounded at the edge, sums fit"))
+    }
+}
+
+impl Sub for Fen {
+    type Output = Fen;
+    /// Asserts that the result is not negative: an invariant of money.
+    fn sub(self, other: Fen) -> Fen {
+        assert!(self >= other, "an amount cannot fall below zero");
+        Fen(self.0 - other.0)
+    }
+}
+
+impl Sum for Fen {
+    fn sum<I: Iterator<Item = Fen>>(amounts: I) -> Fen {
+        amounts.fold(Fen::ZERO, Add::add)
+    }
+}
+
+impl fmt::Display for Fen {
+    /// Yuan with thousands separators and two decimals: `37,207.18`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let yuan = (self.0 / 100).to_string();
+        let mut grouped = String::with_capacity(yuan.len() + 8);
+        for (index, digit) in yuan.chars().enumerate() {
+            if index > 0 && (yuan.len() - index).is_multiple_of(3) {
+                grouped.push(',');
+            }
+            grouped.push(digit);
+        }
+        f.pad(&format!("{grouped}.{:02}", self.0 % 100))
+    }
+}
+
+impl<'de> Deserialize<'de> for Fen {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Fen, D::Error> {
+        let fen = i64::deserialize(from)?;
+        Fen::new(fen).ok_or_else(|| serde::de::Error::custom("an amount is never negative"))
+    }
+}
+
+/// A share of an amount, from 0 to 1 inclusive, with at most four decimals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rate(Decimal);
+
+impl Rate {
+    /// The whole amount.
+    pub const ONE: Rate = Rate(Decimal::ONE);
+
+    /// `None` outside 0 to 1 or with more than four decimals.
+    pub fn new(rate: Decimal) -> Option<Rate> {
+        let rate = rate.normalize();
+        let in_range = (Decimal::ZERO..=Decimal::ONE).contains(&rate);
+        (in_range && rate.scale() <= 4).then_some(Rate(rate))
+    }
+
+    /// Reads `0.85`; `None` when it is not a decimal number or out of range.
+    pub fn parse(text: &str) -> Option<Rate> {
+        Decimal::from_str_exact(text).ok().and_then(Rate::new)
+    }
+}
+
+impl fmt::Display for Rate {
+    /// A percentage: `100%`, `85.5%`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", (self.0 * Decimal::ONE_HUNDRED).normalize())
+    }
+}
+
+impl Serialize for Rate {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Rate, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
+        Rate::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom("a rate is between 0 and 1 with at most four decimals")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yuan_are_read_from_their_text() {
+        let read = |text| Fen::parse_yuan(text).map(Fen::fen);
+        assert_eq!(read("68412.36"), Ok(6_841_236));
+        assert_eq!(read("9120.4"), Ok(912_040));
+        assert_eq!(read("0.0"), Ok(0));
+        assert_eq!(read("-0.00"), Ok(0));
+        assert_eq!(read("12.3400"), Ok(1234));
+        assert_eq!(read("007"), Ok(700));
+        assert_eq!(read("10000000000.00"), Ok(1_000_000_000_000));
+        assert_eq!(read("10000000000.01"), Err(AmountError::TooLarge));
+        assert_eq!(read("99999999999999999999"), Err(AmountError::TooLarge));
+        assert_eq!(read("-1"), Err(AmountError::Negative));
+        assert_eq!(read("1.005"), Err(AmountError::TooManyDecimals));
+        for text in ["", ".", "1.", ".5", "1e3", "NaN", "1,000", " 1", "1.2.3", "١", "--1", "+1"] {
+            assert_eq!(read(text), Err(AmountError::NotDecimal), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_rounds_half_away_from_zero() {
+        let half = Rate::parse("0.5").unwrap();
+        assert_eq!(Fen(1).share(half), Fen(1));
+        assert_eq!(Fen(3).share(half), Fen(2));
+        assert_eq!(Fen(5).share(half), Fen(3), "not the banker's 2");
+        assert_eq!(Fen(7).share(Rate::ONE), Fen(7));
+        assert_eq!(Fen(5).pro_rata(Fen(1), Fen(2)), Fen(3));
+        assert_eq!(Fen(5).pro_rata(Fen(0), Fen(0)), Fen(5));
+    }
+
+    #[test]
+    fn money_prints_as_people_write_it() {
+        assert_eq!(Fen(0).to_string(), "0.00");
+        assert_eq!(Fen(12_100_000).to_string(), "121,000.00");
+        assert_eq!(Fen(1_234_567_890_105).to_string(), "12,345,678,901.05");
+        assert_eq!(Rate::ONE.to_string(), "100%");
+        assert_eq!(Rate::parse("0.855").unwrap().to_string(), "85.5%");
+        assert!(Rate::parse("1.0001").is_none());
+        assert!(Rate::parse("0.12345").is_none());
+    }
+}

@@ -1,0 +1,549 @@
+//! The settlement (结算): what basic insurance settled for one stay. Facts, never replaced; a fact
+//! that was absent may be added later, a fact that was there may not change.
+
+use serde::{Deserialize, Serialize};
+
+use super::day::{Day, Moment};
+use super::money::Fen;
+use super::personal::Personal;
+
+/// How far two routes to one amount may differ before they contradict each other (`domain.md` 1.7,
+/// [V] QS).
+pub const TOLERANCE: Fen = Fen::ONE;
+
+/// What basic insurance settled for one stay (national transactions 2304 and 5203).
+///
+/// Amounts are as stated by the sender; `None` means not stated. `total` is always there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The platform that issued the settlement id: a region of six digits (结算平台).
+    pub source: String,
+    /// The id, unique only inside `source` (结算ID, `setl_id`).
+    pub settlement_id: String,
+    /// The stay, shared by interim settlements (就诊ID, `mdtrt_id`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visit_id: Option<String>,
+    /// Whose stay it was, as the sender knows the person.
+    pub person: Person,
+    /// The institution (定点医药机构编号, `fixmedins_code`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hospital_code: Option<String>,
+    /// The institution's level, two digits (医院等级, `hosp_lv`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hospital_level: Option<String>,
+    /// Where the person was treated, six digits (就医地, `mdtrtarea_admvs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Where the person is insured, six digits (参保地, `insuplc_admdvs`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insured_region: Option<String>,
+    /// 险种, `insutype`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insurance_type: Option<String>,
+    /// 医疗类别, `med_type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub medical_category: Option<String>,
+    /// The first day of the stay (入院日期).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admission_date: Option<Day>,
+    /// The last day of the stay (出院日期).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discharge_date: Option<Day>,
+    /// When basic insurance settled (结算时间, `setl_time`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settle_time: Option<Moment>,
+    /// Discharge diagnoses, main one first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diagnoses: Vec<Diagnosis>,
+    /// 发票号.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice_no: Option<String>,
+    /// What was stated about money.
+    pub amounts: Amounts,
+    /// What each fund paid. Account and hospital money are not funds (`domain.md` 1.11).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub funds: Vec<FundPayment>,
+    /// Fee lines (费用明细), in the sender's order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<Line>,
+}
+
+/// A person as a settlement names them. Every part is personal and prints as `***`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Person {
+    /// 证件类型, `psn_cert_type`: 01 identity card, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_type: Option<String>,
+    /// 证件号码, `certno`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_no: Option<Personal>,
+    /// 姓名. Bears on no decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Personal>,
+    /// 人员编号, unique inside the insured region, `psn_no`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psn_no: Option<Personal>,
+    /// 社保卡号.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card_no: Option<Personal>,
+}
+
+/// The amounts of a settlement, as stated. Field names of the national interface in brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Amounts {
+    /// The bill (`medfee_sumamt`).
+    pub total: Fen,
+    /// Out of catalogue, 全自费 (`fulamt_ownpay_amt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_catalogue: Option<Fen>,
+    /// Over the limit price, 超限价 (`overlmt_selfpay`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_limit: Option<Fen>,
+    /// Advance self-pay, 先行自付 (`preselfpay_amt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advance_self_pay: Option<Fen>,
+    /// In scope, gross of what funds paid, 符合政策范围 (`inscp_scp_amt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_scope: Option<Fen>,
+    /// The deductible of basic insurance, 起付线 (`act_pay_dedc`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basic_deductible: Option<Fen>,
+    /// What all funds paid, without the personal account (`fund_pay_sumamt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fund_total: Option<Fen>,
+    /// What the hospital bears, 医院负担 (`hosp_part_amt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hospital_borne: Option<Fen>,
+    /// What the person bears, 个人负担 (`psn_part_amt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub personal_total: Option<Fen>,
+    /// Of it from the personal account, 个人账户 (`acct_pay`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Fen>,
+    /// Of it in cash, 现金 (`psn_cash_pay`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cash: Option<Fen>,
+}
+
+/// A diagnosis. Health data: both parts print as `***`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Diagnosis {
+    /// ICD-10 code as stated.
+    pub code: Personal,
+    /// Its name as stated, perhaps empty.
+    #[serde(default)]
+    pub name: Personal,
+}
+
+/// What one fund paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FundPayment {
+    /// `fund_pay_type`, or the name of the summary field where no details were sent.
+    pub fund_code: String,
+    /// What it paid.
+    pub amount: Fen,
+}
+
+/// One fee line with its split (`domain.md` 1.6).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The sender's line number (`feedetl_sn`).
+    pub line_no: String,
+    /// National item code (`med_list_codg`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_code: Option<Personal>,
+    /// The hospital's name of the item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub item_name: Option<Personal>,
+    /// 收费类别, `med_chrgitm_type`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charge_class: Option<String>,
+    /// 收费项目等级: 01 甲, 02 乙, 03 丙/自费.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub catalogue_level: Option<String>,
+    /// The day of service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_date: Option<Day>,
+    /// The line's amount.
+    pub total: Fen,
+    /// Of it out of catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_catalogue: Option<Fen>,
+    /// Of it over the limit price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_limit: Option<Fen>,
+    /// Of it advance self-pay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub advance_self_pay: Option<Fen>,
+    /// Of it in scope.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_scope: Option<Fen>,
+}
+
+/// One of the identities between amounts that does not hold (`domain.md` 1.7).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contradiction {
+    /// `I1` … `I4`.
+    pub identity: String,
+    /// The side that is stated.
+    pub stated: Fen,
+    /// The side that the other amounts give; may be negative, hence plain fen.
+    pub computed_fen: i64,
+}
+
+/// Where each part of a personal burden lies (`domain.md` 3.1). The parts add up to the burden.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Buckets {
+    /// 全自费.
+    pub out_of_catalogue: Fen,
+    /// 超限价.
+    pub over_limit: Fen,
+    /// 先行自付.
+    pub advance_self_pay: Fen,
+    /// 起付线 of basic insurance.
+    pub basic_deductible: Fen,
+    /// 统筹后自付.
+    pub in_scope_copay: Fen,
+}
+
+impl Buckets {
+    /// What the person bears.
+    pub fn burden(&self) -> Fen {
+        self.out_of_catalogue + self.over_limit + self.advance_self_pay + self.in_scope()
+    }
+
+    /// The part inside the scope of basic insurance.
+    pub fn in_scope(&self) -> Fen {
+        self.basic_deductible + self.in_scope_copay
+    }
+}
+
+impl Amounts {
+    /// What all prior payers and the hospital bore. `None` when nobody said.
+    fn paid_by_others(&self, funds: &[FundPayment]) -> Option<Fen> {
+        let listed = (!funds.is_empty()).then(|| funds.iter().map(|fund| fund.amount).sum());
+        let fund_total: Fen = self.fund_total.or(listed)?;
+        Some(fund_total + self.hospital_borne.unwrap_or_default())
+    }
+
+    /// The personal burden by every route these amounts allow, first the most direct.
+    fn burden_routes(&self, funds: &[FundPayment]) -> [Option<i64>; 3] {
+        let stated = self.personal_total.map(Fen::fen);
+        let rest = self.paid_by_others(funds).map(|others| self.total.fen() - others.fen());
+        let parts = self.cash.map(|cash| (cash + self.account.unwrap_or_default()).fen());
+        [stated, rest, parts]
+    }
+}
+
+impl Settlement {
+    /// What the person bears after all funds and the hospital; `None` when nothing says so.
+    /// Meaningful only without [`Settlement::contradictions`].
+    pub fn burden(&self) -> Option<Fen> {
+        let routes = self.amounts.burden_routes(&self.funds);
+        routes.into_iter().flatten().next().and_then(Fen::new)
+    }
+
+    /// Every identity I1–I4 that the stated amounts break by more than [`TOLERANCE`]. An amount
+    /// that was not stated breaks nothing.
+    pub fn contradictions(&self) -> Vec<Contradiction> {
+        let amounts = &self.amounts;
+        let mut found = Vec::new();
+        let mut check = |identity: &str, stated: Fen, computed_fen: i64| {
+            if (stated.fen() - computed_fen).abs() > TOLERANCE.fen() {
+                let identity = identity.to_owned();
+                found.push(Contradiction { identity, stated, computed_fen });
+            }
+        };
+        let [personal, rest, parts] = amounts.burden_routes(&self.funds);
+        let stated = personal.or(parts).unwrap_or_default();
+        match (rest, amounts.paid_by_others(&self.funds)) {
+            (Some(_), Some(others)) if personal.is_some() || parts.is_some() => {
+                check("I1", amounts.total, stated + others.fen());
+            }
+            // Nobody stated the burden: it is what is left, and there must be something left.
+            (Some(rest), Some(others)) if rest < 0 => check("I1", amounts.total, others.fen()),
+            _ => {
+                if stated > amounts.total.fen() {
+                    check("I1", amounts.total, stated);
+                }
+            }
+        }
+        if let (Some(personal), Some(parts)) = (amounts.personal_total, parts) {
+            check("I2", personal, parts);
+        }
+        let split = [
+            amounts.out_of_catalogue,
+            amounts.over_limit,
+            amounts.advance_self_pay,
+            amounts.in_scope,
+        ];
+        let split_sum: Fen = split.iter().flatten().copied().sum();
+        if split.iter().all(Option::is_some) || split_sum > amounts.total {
+            check("I3", amounts.total, split_sum.fen());
+        }
+        if let (Some(fund_total), false) = (amounts.fund_total, self.funds.is_empty()) {
+            let listed: Fen = self.funds.iter().map(|fund| fund.amount).sum();
+            check("I4", fund_total, listed.fen());
+        }
+        found
+    }
+
+    /// Splits a burden into its buckets. What funds and hospital paid beyond the scope (保底报销,
+    /// `domain.md` 1.7) reduces first the basic deductible, then advance, over-limit and
+    /// out-of-catalogue, so the buckets always add up to `burden`.
+    pub fn buckets(&self, burden: Fen) -> Buckets {
+        let mut left = burden;
+        let mut take = |stated: Option<Fen>| {
+            let taken = stated.unwrap_or_default().min(left);
+            left = left - taken;
+            taken
+        };
+        // Filled in the reverse order of reduction: what comes last is cut first.
+        let out_of_catalogue = take(self.amounts.out_of_catalogue);
+        let over_limit = take(self.amounts.over_limit);
+        let advance_self_pay = take(self.amounts.advance_self_pay);
+        let basic_deductible = take(self.amounts.basic_deductible);
+        Buckets {
+            out_of_catalogue,
+            over_limit,
+            advance_self_pay,
+            basic_deductible,
+            in_scope_copay: left,
+        }
+    }
+}
+
+impl Line {
+    /// The part out of catalogue: as stated, else what no other part explains. A line without any
+    /// split is out of catalogue whole.
+    pub fn out_of_catalogue(&self) -> Fen {
+        let others = [self.over_limit, self.advance_self_pay, self.in_scope];
+        let others: Fen = others.into_iter().flatten().sum();
+        self.out_of_catalogue.unwrap_or_else(|| self.total.minus_up_to(others))
+    }
+}
+
+/// What a settlement with a known key brings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// Nothing new.
+    Same,
+    /// Facts that were absent before; the merged settlement.
+    Supplement(Box<Settlement>),
+    /// Facts that differ, by field name. Never their values: they may be personal.
+    Conflict(Vec<&'static str>),
+}
+
+impl Settlement {
+    /// Compares a settlement sent again under a known key with what is known of it.
+    ///
+    /// Only facts that bear on a decision count: a name or a hospital's own item name may be
+    /// spelled otherwise. An absent fact never contradicts a known one.
+    pub fn compare(&self, again: &Settlement) -> Comparison {
+        let mut merged = self.clone();
+        let mut changed = Vec::new();
+        macro_rules! facts {
+            ($($($part:ident).+ => $name:literal),+ $(,)?) => {$(
+                match (&self.$($part).+, &again.$($part).+) {
+                    (_, None) => {}
+                    (None, new) => merged.$($part).+.clone_from(new),
+                    (known, new) => if known != new { changed.push($name) },
+                }
+            )+};
+        }
+        facts! {
+            visit_id => "visit_id",
+            person.cert_type => "member.cert_type",
+            person.cert_no => "member.cert_no",
+            person.psn_no => "member.psn_no",
+            person.card_no => "member.card_no",
+            hospital_code => "hospital_code",
+            hospital_level => "hospital_level",
+            region => "region",
+            insured_region => "insured_region",
+            insurance_type => "insurance_type",
+            medical_category => "medical_category",
+            admission_date => "admission_date",
+            discharge_date => "discharge_date",
+            settle_time => "settle_time",
+            invoice_no => "invoice_no",
+            amounts.out_of_catalogue => "out_of_catalogue_fen",
+            amounts.over_limit => "over_limit_fen",
+            amounts.advance_self_pay => "advance_self_pay_fen",
+            amounts.in_scope => "in_scope_fen",
+            amounts.basic_deductible => "basic_deductible_fen",
+            amounts.fund_total => "fund_total_fen",
+            amounts.hospital_borne => "hospital_borne_fen",
+            amounts.personal_total => "personal_total_fen",
+            amounts.account => "account_fen",
+            amounts.cash => "cash_fen",
+        }
+        if self.amounts.total != again.amounts.total {
+            changed.push("total_fen");
+        }
+        if self.person.name.is_none() {
+            merged.person.name.clone_from(&again.person.name);
+        }
+        macro_rules! lists {
+            ($($part:ident => $name:literal by $same:expr),+ $(,)?) => {$(
+                if self.$part.is_empty() {
+                    merged.$part.clone_from(&again.$part);
+                } else if !again.$part.is_empty() && !same_list(&self.$part, &again.$part, $same) {
+                    changed.push($name);
+                }
+            )+};
+        }
+        lists! {
+            diagnoses => "diagnoses" by |a, b| a.code == b.code,
+            funds => "funds" by |a, b| a == b,
+            lines => "lines" by Line::same_facts,
+        }
+        if !changed.is_empty() {
+            Comparison::Conflict(changed)
+        } else if merged == *self {
+            Comparison::Same
+        } else {
+            Comparison::Supplement(Box::new(merged))
+        }
+    }
+}
+
+impl Line {
+    fn same_facts(&self, other: &Line) -> bool {
+        let named_alike = Line { item_name: self.item_name.clone(), ..other.clone() };
+        *self == named_alike
+    }
+}
+
+fn same_list<T>(known: &[T], again: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
+    known.len() == again.len() && known.iter().zip(again).all(|(known, again)| same(known, again))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn fen(fen: i64) -> Fen {
+        Fen::new(fen).unwrap()
+    }
+
+    /// A settlement of `total` of which `burden` stays with the person, out of catalogue whole.
+    pub(crate) fn settlement(id: &str, total: i64, burden: i64) -> Settlement {
+        Settlement {
+            source: "370200".into(),
+            settlement_id: id.into(),
+            visit_id: None,
+            person: Person { psn_no: Some(Personal::new("p1")), ..Person::default() },
+            hospital_code: Some("H37029999001".into()),
+            hospital_level: None,
+            region: None,
+            insured_region: None,
+            insurance_type: None,
+            medical_category: Some("21".into()),
+            admission_date: None,
+            discharge_date: None,
+            settle_time: Moment::parse_local("2024-03-15 10:15:06"),
+            diagnoses: vec![],
+            invoice_no: None,
+            amounts: Amounts {
+                total: fen(total),
+                fund_total: Some(fen(total - burden)),
+                personal_total: Some(fen(burden)),
+                ..Amounts::default()
+            },
+            funds: vec![],
+            lines: vec![],
+        }
+    }
+
+    fn broken(settlement: &Settlement) -> Vec<String> {
+        settlement.contradictions().into_iter().map(|found| found.identity).collect()
+    }
+
+    /// The real 2304 message of `domain.md` 1.7: a hospital-borne part outside the scope.
+    fn real_message() -> Settlement {
+        let mut real = settlement("real", 2_344_246, 415_206);
+        real.amounts = Amounts {
+            total: fen(2_344_246),
+            out_of_catalogue: Some(fen(253_397)),
+            over_limit: Some(fen(139_689)),
+            advance_self_pay: Some(fen(70_344)),
+            in_scope: Some(fen(1_880_816)),
+            basic_deductible: None,
+            fund_total: Some(fen(1_878_539)),
+            hospital_borne: Some(fen(50_501)),
+            personal_total: Some(fen(415_206)),
+            account: Some(fen(17_004)),
+            cash: Some(fen(398_202)),
+        };
+        real
+    }
+
+    #[test]
+    fn a_real_message_holds_all_identities_and_its_buckets_add_up() {
+        let real = real_message();
+        assert_eq!(broken(&real), Vec::<String>::new());
+        assert_eq!(real.burden(), Some(fen(415_206)));
+        let buckets = real.buckets(fen(415_206));
+        assert_eq!(buckets.burden(), fen(415_206));
+        assert_eq!(buckets.advance_self_pay, fen(70_344 - 48_224), "the floor cuts advance");
+        assert_eq!(buckets.in_scope(), Fen::ZERO);
+    }
+
+    #[test]
+    fn each_identity_is_checked_with_its_tolerance() {
+        let with = |change: fn(&mut Amounts)| {
+            let mut settlement = real_message();
+            change(&mut settlement.amounts);
+            broken(&settlement)
+        };
+        assert_eq!(with(|it| it.total = it.total + TOLERANCE), Vec::<String>::new());
+        assert_eq!(with(|it| it.total = it.total + fen(2)), ["I1", "I3"]);
+        assert_eq!(with(|it| it.cash = Some(fen(398_204))), ["I2"]);
+        assert_eq!(with(|it| it.in_scope = Some(fen(1_880_813))), ["I3"]);
+        assert_eq!(with(|it| it.personal_total = None), Vec::<String>::new());
+        let mut funds = real_message();
+        funds.funds = vec![FundPayment { fund_code: "330100".into(), amount: fen(1) }];
+        assert_eq!(broken(&funds), ["I4"]);
+        let mut beyond = settlement("x", 100, 0);
+        beyond.amounts.personal_total = None;
+        beyond.amounts.fund_total = Some(fen(200));
+        assert_eq!(broken(&beyond), ["I1"]);
+        let mut alone = settlement("x", 100, 100);
+        alone.amounts.fund_total = None;
+        alone.amounts.personal_total = Some(fen(500));
+        assert_eq!(broken(&alone), ["I1"]);
+    }
+
+    #[test]
+    fn a_new_fact_supplements_and_a_changed_one_conflicts() {
+        let known = settlement("a", 1_000, 400);
+        let mut again = known.clone();
+        again.person.name = Some(Personal::new("named"));
+        assert!(matches!(known.compare(&again), Comparison::Supplement(_)));
+        assert_eq!(known.compare(&known), Comparison::Same);
+        let mut shorter = known.clone();
+        shorter.medical_category = None;
+        assert_eq!(known.compare(&shorter), Comparison::Same, "an absent fact changes nothing");
+        let mut more = known.clone();
+        more.invoice_no = Some("1".into());
+        let Comparison::Supplement(merged) = shorter.compare(&more) else { panic!("supplement") };
+        assert_eq!(merged.invoice_no.as_deref(), Some("1"));
+        assert_eq!(merged.medical_category.as_deref(), Some("21"));
+        let mut other = more.clone();
+        other.amounts.total = fen(1_001);
+        other.invoice_no = Some("2".into());
+        let fields = more.compare(&other);
+        assert_eq!(fields, Comparison::Conflict(vec!["invoice_no", "total_fen"]));
+    }
+
+    #[test]
+    fn debug_output_shows_nothing_personal() {
+        let mut settlement = settlement("a", 1_000, 400);
+        settlement.person.name = Some(Personal::new("甲"));
+        settlement.diagnoses =
+            vec![Diagnosis { code: Personal::new("I50.9"), name: Personal::new("心力衰竭") }];
+        let shown = format!("{settlement:?}");
+        assert!(!shown.contains('甲') && !shown.contains("I50") && !shown.contains("p1"), "{shown}");
+    }
+}

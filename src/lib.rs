@@ -1,0 +1,4 @@
+//! Greenlane.
+#![allow(missing_docs)]
+
+pub mod core;
