@@ -1,1 +1,31 @@
-fn main(){}
+//! Compiles every file of `greenlane.v1` without protoc.
+//!
+//! Writes two things to `OUT_DIR`: the Rust code, and the descriptors with their comments, which
+//! the server serves by reflection so that a caller can read the documentation from the server.
+
+use std::{env, error::Error, fs, path::PathBuf};
+
+const ROOT: &str = "proto";
+const PACKAGE: &str = "proto/greenlane/v1";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed={ROOT}");
+
+    let mut files = Vec::new();
+    for entry in fs::read_dir(PACKAGE)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "proto") {
+            files.push(path);
+        }
+    }
+    // The order of a directory is not the same everywhere; that of the descriptors should be.
+    files.sort();
+
+    let mut compiler = protox::Compiler::new([ROOT])?;
+    compiler.include_imports(true).include_source_info(true).open_files(files)?;
+
+    let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("greenlane.v1.bin");
+    fs::write(descriptors, compiler.encode_file_descriptor_set())?;
+    tonic_prost_build::configure().compile_fds(compiler.file_descriptor_set())?;
+    Ok(())
+}

@@ -14,6 +14,9 @@ const SHANGHAI: Offset = Offset::constant(8);
 pub struct Day(Date);
 
 impl Day {
+    /// The first day there is.
+    pub const EARLIEST: Day = Day(jiff::civil::date(1900, 1, 1));
+
     /// The day of a calendar date; `None` for a date that does not exist or is out of range.
     pub fn new(year: i16, month: i8, day: i8) -> Option<Day> {
         Date::new(year, month, day).ok().and_then(Day::bounded)
@@ -26,11 +29,7 @@ impl Day {
         if !shape {
             return None;
         }
-        Day::new(
-            part(0..4)?.parse().ok()?,
-            part(5..7)?.parse().ok()?,
-            part(8..10)?.parse().ok()?,
-        )
+        Day::new(part(0..4)?.parse().ok()?, part(5..7)?.parse().ok()?, part(8..10)?.parse().ok()?)
     }
 
     fn bounded(date: Date) -> Option<Day> {
@@ -119,7 +118,8 @@ impl Moment {
         let parts: Vec<&str> = clock.split(':').collect();
         let [hour, minute, second] = parts[..] else { return None };
         let number = |part: &str, below: i64| {
-            let value = (part.len() == 2 && is_digits(part)).then(|| part.parse::<i64>().ok())??;
+            let value =
+                (part.len() == 2 && is_digits(part)).then(|| part.parse::<i64>().ok())??;
             (value < below).then_some(value)
         };
         let seconds = number(hour, 24)? * 3600 + number(minute, 60)? * 60 + number(second, 60)?;
@@ -184,10 +184,14 @@ pub struct Period {
 }
 
 impl PeriodStart {
+    /// The calendar year.
+    pub const NEW_YEAR: PeriodStart = PeriodStart { month: 1, day: 1 };
+
     /// Reads `01-01`; `None` for a day that not every year has.
     pub fn parse(text: &str) -> Option<PeriodStart> {
         let (month, day) = text.split_once('-')?;
-        let number = |part: &str| (part.len() == 2 && is_digits(part)).then(|| part.parse().ok())?;
+        let number =
+            |part: &str| (part.len() == 2 && is_digits(part)).then(|| part.parse().ok())?;
         let start = PeriodStart { month: number(month)?, day: number(day)? };
         Day::new(2023, start.month, start.day).map(|_| start)
     }

@@ -136,10 +136,7 @@ mod tests {
 
     fn covered(start: &str, end: Option<&str>) -> Roster {
         let span = Span { start: day(start), end: end.map(day) };
-        Roster {
-            coverages: vec![Coverage { plan_id: "plan".into(), span }],
-            ..Roster::default()
-        }
+        Roster { coverages: vec![Coverage { plan_id: "plan".into(), span }], ..Roster::default() }
     }
 
     #[test]

@@ -181,6 +181,13 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// The share as a decimal: `0.85`.
+    pub fn decimal(self) -> String {
+        self.0.to_string()
+    }
+}
+
 impl fmt::Display for Rate {
     /// A percentage: `100%`, `85.5%`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

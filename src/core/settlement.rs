@@ -544,6 +544,9 @@ pub(crate) mod tests {
         settlement.diagnoses =
             vec![Diagnosis { code: Personal::new("I50.9"), name: Personal::new("心力衰竭") }];
         let shown = format!("{settlement:?}");
-        assert!(!shown.contains('甲') && !shown.contains("I50") && !shown.contains("p1"), "{shown}");
+        assert!(
+            !shown.contains('甲') && !shown.contains("I50") && !shown.contains("p1"),
+            "{shown}"
+        );
     }
 }

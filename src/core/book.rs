@@ -1,0 +1,333 @@
+//! The member's book: what the ledger knows of one member, and the state machine of the system.
+//! No I/O, so a simulation, a replay and production share it.
+
+use std::sync::Arc;
+
+use super::claim::{Claim, ClaimId, ClaimState};
+use super::day::Moment;
+use super::decision::{CounterBook, Decision};
+use super::member::{CoverageOverlap, Roster};
+use super::payout::{self, Payout};
+use super::plan::Plans;
+use super::route::{Evaluation, ReasonCode, Route, World, evaluate, reason};
+use super::settlement::{Comparison, Settlement};
+
+/// What the ledger knows of one member. Cheap to copy: a command works on a copy, so that a
+/// refusal or a panic leaves nothing behind.
+#[derive(Debug, Clone)]
+pub struct Book {
+    /// Ours, a UUID.
+    pub member_id: String,
+    /// Whether the ledger has recorded this member before.
+    pub is_recorded: bool,
+    /// What the roster says.
+    pub roster: Arc<Roster>,
+    /// What the member has used.
+    pub counters: CounterBook,
+    /// Claims by number: all of them when `is_full`, else only those that the batch touches.
+    pub claims: Vec<Arc<Claim>>,
+    /// Whether `claims` is the whole history.
+    pub is_full: bool,
+}
+
+/// Something that shall happen to one member.
+#[derive(Debug, Clone)]
+pub enum Command {
+    /// A settlement asks for benefit.
+    Submit {
+        /// The number of the claim if it is a new one.
+        claim_id: ClaimId,
+        /// The facts.
+        settlement: Arc<Settlement>,
+        /// Whether its identities name different members.
+        person_unclear: bool,
+    },
+    /// The bureau's roster says something of the member.
+    Enrol {
+        /// What it says.
+        import: Arc<Roster>,
+    },
+}
+
+/// What a command changes. To be recorded in this order, all or nothing.
+#[derive(Debug, Clone)]
+pub enum Effect {
+    /// A claim is new or changed.
+    Claim(Box<ClaimChange>),
+    /// The roster changed, or a person is recorded for the first time.
+    Member(Arc<Roster>),
+}
+
+/// A claim after a change.
+#[derive(Debug, Clone)]
+pub struct ClaimChange {
+    /// Why it changed.
+    pub cause: Cause,
+    /// The state before; none for a new claim.
+    pub from: Option<ClaimState>,
+    /// The claim after.
+    pub claim: Arc<Claim>,
+    /// Whether the settlement's facts are new or supplemented.
+    pub facts_changed: bool,
+    /// Payouts that are new or changed.
+    pub payouts: Vec<Payout>,
+}
+
+/// Why a claim changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Cause {
+    /// Its settlement came in.
+    Submitted,
+    /// Facts that were absent came in.
+    Supplemented,
+    /// An earlier claim, a coverage or a payee changed.
+    Redecided,
+}
+
+/// Why a command changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not a refusal to the caller: repeat with the member's whole history.
+    #[error("the command needs the member's history")]
+    NeedsHistory,
+    /// The key is known with other facts.
+    #[error("settlement is known with other content: {}", fields.join(", "))]
+    Conflict {
+        /// The claim that has the key.
+        claim_id: ClaimId,
+        /// The fields that differ; never their values.
+        fields: Vec<&'static str>,
+    },
+    /// An import would make two coverages share a day.
+    #[error(transparent)]
+    Overlap(#[from] CoverageOverlap),
+}
+
+impl Book {
+    /// The book of a member that nothing is known of.
+    pub fn new(member_id: String) -> Book {
+        Book {
+            member_id,
+            is_recorded: false,
+            roster: Arc::default(),
+            counters: CounterBook::new(),
+            claims: Vec::new(),
+            is_full: true,
+        }
+    }
+
+    /// The claim with a key, as far as this book knows.
+    pub fn claim_of(&self, settlement: &Settlement) -> Option<&Arc<Claim>> {
+        self.claims.iter().find(|claim| {
+            claim.settlement.settlement_id == settlement.settlement_id
+                && claim.settlement.source == settlement.source
+        })
+    }
+
+    /// Applies one command: the state machine of the whole system. No effects means that the
+    /// command was carried out before. After a refusal the book must not be used again.
+    pub fn apply(
+        &mut self,
+        command: &Command,
+        now: Moment,
+        plans: &Plans,
+    ) -> Result<Vec<Effect>, Refusal> {
+        match command {
+            Command::Submit { claim_id, settlement, person_unclear } => {
+                match self.claim_of(settlement).cloned() {
+                    Some(known) => self.submit_again(&known, settlement, now, plans),
+                    None => Ok(self.submit(*claim_id, settlement, *person_unclear, now, plans)),
+                }
+            }
+            Command::Enrol { import } => self.enrol(import, now, plans),
+        }
+    }
+
+    fn submit(
+        &mut self,
+        id: ClaimId,
+        settlement: &Arc<Settlement>,
+        person_unclear: bool,
+        now: Moment,
+        plans: &Plans,
+    ) -> Vec<Effect> {
+        let mut effects = Vec::with_capacity(2);
+        if !self.is_recorded {
+            self.is_recorded = true;
+            effects.push(Effect::Member(self.roster.clone()));
+        }
+        let evaluation = evaluate(
+            settlement,
+            person_unclear,
+            World { roster: &self.roster, plans, counters: &self.counters, first_plan: None },
+        );
+        let payouts = payout::instruct(&[], pay_target(&evaluation), now);
+        let claim = Arc::new(Claim {
+            id,
+            member_id: self.member_id.clone(),
+            settlement: settlement.clone(),
+            person_unclear,
+            evaluation,
+            payouts: payouts.clone(),
+            create_time: now,
+            update_time: now,
+            revision: 0,
+        });
+        post(&mut self.counters, &claim.evaluation);
+        self.claims.push(claim.clone());
+        let cause = Cause::Submitted;
+        let change = ClaimChange { cause, from: None, claim, facts_changed: true, payouts };
+        effects.push(Effect::Claim(Box::new(change)));
+        effects
+    }
+
+    fn submit_again(
+        &mut self,
+        known: &Claim,
+        settlement: &Settlement,
+        now: Moment,
+        plans: &Plans,
+    ) -> Result<Vec<Effect>, Refusal> {
+        match known.settlement.compare(settlement) {
+            Comparison::Same => Ok(Vec::new()),
+            Comparison::Conflict(fields) => Err(Refusal::Conflict { claim_id: known.id, fields }),
+            Comparison::Supplement(_) if !self.is_full => Err(Refusal::NeedsHistory),
+            Comparison::Supplement(merged) => {
+                let index = self.claims.iter().position(|claim| claim.id == known.id);
+                let index = index.expect("a known claim is in the book");
+                let slot = &mut self.claims[index];
+                *slot = Arc::new(Claim { settlement: Arc::from(merged), ..(**slot).clone() });
+                Ok(self.decide_again(index, Some(known.id), now, plans))
+            }
+        }
+    }
+
+    fn enrol(
+        &mut self,
+        import: &Roster,
+        now: Moment,
+        plans: &Plans,
+    ) -> Result<Vec<Effect>, Refusal> {
+        let merged = self.roster.merged(import)?;
+        if self.is_recorded && merged == *self.roster {
+            return Ok(Vec::new());
+        }
+        if self.is_recorded && !self.is_full {
+            return Err(Refusal::NeedsHistory);
+        }
+        self.is_recorded = true;
+        self.roster = Arc::new(merged);
+        let mut effects = vec![Effect::Member(self.roster.clone())];
+        effects.extend(self.decide_again(0, None, now, plans));
+        Ok(effects)
+    }
+
+    /// Decides the claims from `first` on again, in the order they were processed, each under the
+    /// version that first decided it. Only what comes out differently is an effect, and the claim
+    /// that was `supplemented`. Needs the whole history.
+    pub fn decide_again(
+        &mut self,
+        first: usize,
+        supplemented: Option<ClaimId>,
+        now: Moment,
+        plans: &Plans,
+    ) -> Vec<Effect> {
+        assert!(self.is_full, "only a whole history can be decided again");
+        let mut counters = CounterBook::new();
+        let mut effects = Vec::new();
+        for index in 0..self.claims.len() {
+            let claim = self.claims[index].clone();
+            let is_fixed = index < first || claim.state() == ClaimState::Voided;
+            if !is_fixed {
+                let world = World {
+                    roster: &self.roster,
+                    plans,
+                    counters: &counters,
+                    first_plan: claim.evaluation.plan.as_ref(),
+                };
+                let fresh = evaluate(&claim.settlement, claim.person_unclear, world);
+                let is_supplemented = supplemented == Some(claim.id);
+                if let Some(change) = change_of(&claim, fresh, is_supplemented, now) {
+                    self.claims[index] = change.claim.clone();
+                    effects.push(Effect::Claim(Box::new(change)));
+                }
+            }
+            post(&mut counters, &self.claims[index].evaluation);
+        }
+        self.counters = merge_counters(&self.counters, counters);
+        effects
+    }
+}
+
+/// What a fresh evaluation changes about a claim; `None` when nothing does.
+fn change_of(
+    claim: &Claim,
+    mut fresh: Evaluation,
+    is_supplemented: bool,
+    now: Moment,
+) -> Option<ClaimChange> {
+    let known = &claim.evaluation;
+    let (from, to) = (claim.state(), fresh.state);
+    if from != to && !from.may_become(to) {
+        // What stood approved is never taken back without a person.
+        fresh.state = ClaimState::Pended;
+        fresh.route = Route::Review;
+        fresh.reasons.push(reason(ReasonCode::DecisionWithdrawn, []));
+    }
+    let same_payout =
+        claim.payout() == fresh.decision.as_ref().map_or(super::money::Fen::ZERO, Decision::payout);
+    if from == ClaimState::Paid && fresh.state == ClaimState::Approved && same_payout {
+        fresh.state = ClaimState::Paid;
+    }
+    if fresh == *known && !is_supplemented {
+        return None;
+    }
+    let payouts = payout::instruct(&claim.payouts, pay_target(&fresh), now);
+    let changed = Claim {
+        payouts: payout::merged(&claim.payouts, &payouts),
+        evaluation: fresh,
+        update_time: now,
+        ..claim.clone()
+    };
+    Some(ClaimChange {
+        cause: if is_supplemented { Cause::Supplemented } else { Cause::Redecided },
+        from: Some(from),
+        claim: Arc::new(changed),
+        facts_changed: is_supplemented,
+        payouts,
+    })
+}
+
+/// What a claim shall have paid in all; none while a person must look or facts are missing.
+fn pay_target(evaluation: &Evaluation) -> Option<super::money::Fen> {
+    match evaluation.state {
+        ClaimState::Approved | ClaimState::Paid | ClaimState::Denied | ClaimState::Voided => {
+            Some(evaluation.decision.as_ref().map_or(super::money::Fen::ZERO, Decision::payout))
+        }
+        ClaimState::Incomplete | ClaimState::Pended | ClaimState::InformationRequested => None,
+    }
+}
+
+/// Posts what a claim uses up.
+fn post(counters: &mut CounterBook, evaluation: &Evaluation) {
+    let Some(decision) = &evaluation.decision else { return };
+    if !evaluation.state.holds_counters() {
+        return;
+    }
+    for change in &decision.counters {
+        let used = change.after.since(change.before);
+        let slot = counters.entry(change.key.clone()).or_default();
+        *slot = slot.plus(used);
+    }
+}
+
+/// Recomputed counters, with a zero for every counter that nobody uses any more, so that its row
+/// is written too.
+fn merge_counters(known: &CounterBook, recomputed: CounterBook) -> CounterBook {
+    let mut merged = recomputed;
+    for key in known.keys() {
+        merged.entry(key.clone()).or_default();
+    }
+    merged
+}

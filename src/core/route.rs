@@ -1,0 +1,233 @@
+//! From facts to a standing: who decides, under which plan, and whether a person must look.
+//! Routing never changes an amount.
+
+use serde::{Deserialize, Serialize};
+
+use super::adjudicate::{Case, adjudicate, deny};
+use super::claim::ClaimState;
+use super::day::{Day, Moment};
+use super::decision::{CounterBook, Decision, Denial};
+use super::member::Roster;
+use super::money::Fen;
+use super::plan::{Attribution, PaymentMode, Plan, PlanRef, Plans};
+use super::settlement::Settlement;
+
+/// Who lets a claim through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Route {
+    /// 绿色通道: without a person.
+    Green,
+    /// 人工审核.
+    Review,
+}
+
+/// Why a person must look, or what is missing (`domain.md` 4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ReasonCode {
+    /// F17: certificate, card and person number name different members.
+    PersonUnclear,
+    /// F4: the stated amounts contradict each other.
+    AmountsContradict,
+    /// A fact without which nothing can be decided is missing.
+    FactMissing,
+    /// F10: the payout is above the green channel's ceiling.
+    AboveCeiling,
+    /// Money is due and nobody said where it goes.
+    PayeeMissing,
+    /// A decision that stood is taken back by later facts; only a person may do that.
+    DecisionWithdrawn,
+}
+
+/// A reason with the evidence for it, in the order the rules ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The rule.
+    pub code: ReasonCode,
+    /// What it saw: names and values, nothing personal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<(String, String)>,
+}
+
+/// What the engine finds for one settlement at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Evaluation {
+    /// Where the claim stands.
+    pub state: ClaimState,
+    /// Who lets it through.
+    pub route: Route,
+    /// Why not the green channel, or what is missing.
+    pub reasons: Vec<Reason>,
+    /// Why it was denied at once.
+    pub denial: Option<Denial>,
+    /// The version that decided; none without coverage.
+    pub plan: Option<PlanRef>,
+    /// Who hands over the money, as the plan says.
+    pub payment_mode: Option<PaymentMode>,
+    /// The figure; none while the facts do not allow one.
+    pub decision: Option<Decision>,
+}
+
+/// Everything an evaluation looks at besides the settlement.
+#[derive(Debug, Clone, Copy)]
+pub struct World<'a> {
+    /// The member.
+    pub roster: &'a Roster,
+    /// Published plans.
+    pub plans: &'a Plans,
+    /// What the member has used before this claim.
+    pub counters: &'a CounterBook,
+    /// The version that decided this claim first; a claim keeps its version.
+    pub first_plan: Option<&'a PlanRef>,
+}
+
+/// Evaluates one settlement: total, deterministic, without side effects.
+pub fn evaluate(settlement: &Settlement, person_unclear: bool, world: World<'_>) -> Evaluation {
+    if person_unclear {
+        return no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]);
+    }
+    let contradictions = settlement.contradictions();
+    if !contradictions.is_empty() {
+        let evidence = contradictions.into_iter().flat_map(|found| {
+            let key = |side: &str| format!("{}_{side}_fen", found.identity.to_lowercase());
+            [
+                (key("stated"), found.stated.fen().to_string()),
+                (key("computed"), found.computed_fen.to_string()),
+            ]
+        });
+        let reasons = vec![reason(ReasonCode::AmountsContradict, evidence)];
+        return no_figure(ClaimState::Pended, reasons);
+    }
+    let Some(burden) = settlement.burden() else { return missing(["personal_total_fen"]) };
+    let covered = match find_coverage(settlement, world) {
+        Ok(covered) => covered,
+        Err(Uncovered::NoDay(field)) => return missing([field]),
+        Err(Uncovered::Denied(day, denial)) => {
+            return denied(None, deny(Case { settlement, burden, day }, denial), denial);
+        }
+    };
+    let (plan, day) = covered;
+    let absent: Vec<_> =
+        plan.required_facts.iter().filter(|fact| !fact.is_stated(settlement)).collect();
+    if !absent.is_empty() {
+        let names: Vec<String> = absent.into_iter().map(super::decision::code).collect();
+        return Evaluation { plan: Some(plan.reference()), ..missing(names) };
+    }
+    decided(adjudicate(Case { settlement, burden, day }, plan, world.counters), plan, world)
+}
+
+/// Routes a figure: denied, green or review.
+fn decided(decision: Decision, plan: &Plan, world: World<'_>) -> Evaluation {
+    let denial = decision.steps.iter().find_map(|step| match step.why {
+        super::decision::Why::Denied { denial } => Some(denial),
+        _ => None,
+    });
+    if let Some(denial) = denial {
+        return denied(Some(plan), decision, denial);
+    }
+    let payout = decision.payout();
+    let mut reasons = Vec::new();
+    if payout > plan.green_ceiling {
+        let fen = |amount: Fen| amount.fen().to_string();
+        let evidence = [
+            ("payout_fen".to_owned(), fen(payout)),
+            ("ceiling_fen".to_owned(), fen(plan.green_ceiling)),
+        ];
+        reasons.push(reason(ReasonCode::AboveCeiling, evidence));
+    }
+    let needs_payee = plan.payment_mode == PaymentMode::Transfer && payout > Fen::ZERO;
+    if needs_payee && world.roster.payee.is_none() {
+        reasons.push(reason(ReasonCode::PayeeMissing, []));
+    }
+    let (state, route) = if reasons.is_empty() {
+        (ClaimState::Approved, Route::Green)
+    } else {
+        (ClaimState::Pended, Route::Review)
+    };
+    Evaluation {
+        state,
+        route,
+        reasons,
+        denial: None,
+        plan: Some(plan.reference()),
+        payment_mode: Some(plan.payment_mode),
+        decision: Some(decision),
+    }
+}
+
+fn denied(plan: Option<&Plan>, decision: Decision, denial: Denial) -> Evaluation {
+    Evaluation {
+        state: ClaimState::Denied,
+        route: Route::Green,
+        reasons: Vec::new(),
+        denial: Some(denial),
+        plan: plan.map(Plan::reference),
+        payment_mode: plan.map(|plan| plan.payment_mode),
+        decision: Some(decision),
+    }
+}
+
+enum Uncovered {
+    NoDay(&'static str),
+    Denied(Day, Denial),
+}
+
+/// The plan version and attribution date of the coverage that the settlement falls under.
+fn find_coverage<'a>(
+    settlement: &Settlement,
+    world: World<'a>,
+) -> Result<(&'a Plan, Day), Uncovered> {
+    let roster = world.roster;
+    for coverage in &roster.coverages {
+        let versions = world.plans.versions(&coverage.plan_id);
+        let attribution = versions.first().map_or(Attribution::Settlement, |any| any.attribution);
+        let day = attribution.day_of(settlement).ok_or(Uncovered::NoDay(match attribution {
+            Attribution::Settlement => "settle_time",
+            Attribution::Discharge => "discharge_date",
+            Attribution::Admission => "admission_date",
+        }))?;
+        if coverage.span.contains(day) {
+            let kept = world.first_plan.filter(|first| first.plan_id == coverage.plan_id);
+            let kept = kept.and_then(|first| world.plans.version(&first.plan_id, &first.version));
+            let in_force = || world.plans.in_force(&coverage.plan_id, day);
+            return match kept.or_else(in_force) {
+                Some(plan) => Ok((plan, day)),
+                None => Err(Uncovered::Denied(day, Denial::PlanNotInForce)),
+            };
+        }
+    }
+    let day = settlement.settle_time.and_then(Moment::day);
+    let day = day.or(settlement.discharge_date).ok_or(Uncovered::NoDay("settle_time"))?;
+    let first = roster.coverages.iter().map(|coverage| coverage.span.start).min();
+    Err(Uncovered::Denied(
+        day,
+        match first {
+            None => Denial::NotEligible,
+            Some(first) if day < first => Denial::BeforeCoverage,
+            Some(_) => Denial::AfterCoverage,
+        },
+    ))
+}
+
+fn missing<N: Into<String>>(fields: impl IntoIterator<Item = N>) -> Evaluation {
+    let evidence = fields.into_iter().map(|field| ("missing".to_owned(), field.into()));
+    no_figure(ClaimState::Incomplete, vec![reason(ReasonCode::FactMissing, evidence)])
+}
+
+fn no_figure(state: ClaimState, reasons: Vec<Reason>) -> Evaluation {
+    Evaluation {
+        state,
+        route: Route::Review,
+        reasons,
+        denial: None,
+        plan: None,
+        payment_mode: None,
+        decision: None,
+    }
+}
+
+/// A reason with its evidence.
+pub fn reason(code: ReasonCode, evidence: impl IntoIterator<Item = (String, String)>) -> Reason {
+    Reason { code, evidence: evidence.into_iter().collect() }
+}
