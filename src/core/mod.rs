@@ -1,3 +1,4 @@
+pub mod checks;
 pub mod day;
 pub mod member;
 pub mod money;
