@@ -5,6 +5,7 @@
 
 pub mod adjudicate;
 pub mod book;
+pub mod checks;
 pub mod claim;
 pub mod day;
 pub mod decision;

@@ -1,0 +1,98 @@
+//! What no message may do: end the process, or get a personal value into an error.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::tests::{fixture, message, sample};
+use super::*;
+
+const SAMPLES: [&str; 6] = [
+    "01_2304_case_a_stay1",
+    "04b_5204_feedetail_case_b",
+    "05a_2304_original_to_be_reversed",
+    "06_5203_cross_region",
+    "09_2304_error_response",
+    "18d_composite_case_b_with_lines",
+];
+
+/// Parts of everything in the samples and in [`replacement`] that is about a person.
+const PERSONAL: [&str; 7] =
+    ["测试员", "3702991949", "3702991952", "3702991955", "3702991960", "37020099900", "主动脉"];
+
+fn replacement() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        Just(Value::Null),
+        Just(json!("")),
+        Just(json!("\u{0}")),
+        Just(json!("370299194903120017")),
+        Just(json!("测试员甲\u{0}")),
+        Just(json!(["37020099900000000001"])),
+        Just(json!({"测试员甲": {"测试员甲": []}})),
+        Just(json!(true)),
+        Just(serde_json::from_str("1e999999").unwrap()),
+        Just(serde_json::from_str("-99999999999999999999999999999999").unwrap()),
+        Just(serde_json::from_str("0.00000000000000000000001").unwrap()),
+        any::<i64>().prop_map(Value::from),
+        ".{0,40}".prop_map(Value::from),
+    ]
+}
+
+/// Replaces the value that is met after `steps` of a walk in order; objects and lists count too.
+fn replace(value: &mut Value, steps: &mut usize, with: &Value) {
+    if *steps == 0 {
+        *value = with.clone();
+    }
+    *steps = steps.wrapping_sub(1);
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(|it| replace(it, steps, with)),
+        Value::Array(rows) => rows.iter_mut().for_each(|it| replace(it, steps, with)),
+        _ => {}
+    }
+}
+
+fn says_nothing_personal(reading: &Result<Reading, Unreadable>) -> Result<(), TestCaseError> {
+    let shown = match reading {
+        Ok(Reading::Settlement(_) | Reading::Quote(_)) => return Ok(()),
+        Ok(Reading::NoSettlement { detail }) => detail.clone(),
+        Err(error) => {
+            prop_assert!(!error.problems.is_empty());
+            format!("{error} {error:?}")
+        }
+    };
+    for part in PERSONAL {
+        prop_assert!(!shown.contains(part), "{shown}");
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let message = Message { request_payload: Some(&bytes), ..message(&bytes) };
+        prop_assert!(read(&message).is_err());
+    }
+
+    #[test]
+    fn a_mutated_sample_is_read_or_refused_in_silence_about_the_person(
+        name in prop::sample::select(&SAMPLES),
+        changes in prop::collection::vec((0_usize..260, replacement()), 1..4),
+        embed in any::<bool>(),
+        cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
+    ) {
+        let mut payload = sample(name);
+        for (step, with) in changes {
+            replace(&mut payload, &mut step.clone(), &with);
+        }
+        if let (true, Some(output)) = (embed, payload.get_mut("output")) {
+            *output = output.to_string().into();
+        }
+        let mut bytes = payload.to_string().into_bytes();
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        says_nothing_personal(&read(&message(&bytes)))?;
+        let answer = fixture("messages/01_2304_case_a_stay1.json");
+        let as_request = Message { request_payload: Some(&bytes), ..message(&answer) };
+        says_nothing_personal(&read(&as_request))?;
+    }
+}

@@ -1,0 +1,404 @@
+//! The samples against `expected.json`, and each tolerance and each refusal once.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::*;
+use crate::core::checks::limits;
+use crate::core::money::Fen;
+use crate::core::settlement::Comparison;
+
+pub(super) fn fixture(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+pub(super) fn sample(name: &str) -> Value {
+    serde_json::from_slice(&fixture(&format!("messages/{name}.json"))).unwrap()
+}
+
+pub(super) fn message(payload: &[u8]) -> Message<'_> {
+    Message { sender: "hospital", payload, infno: None, request_payload: None }
+}
+
+fn read_value(payload: &Value) -> Result<Reading, Unreadable> {
+    read(&message(payload.to_string().as_bytes()))
+}
+
+#[track_caller]
+fn settlement(reading: Result<Reading, Unreadable>) -> Settlement {
+    match reading {
+        Ok(Reading::Settlement(settlement)) => *settlement,
+        other => panic!("no settlement: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn read_sample(name: &str) -> Settlement {
+    settlement(read(&message(&fixture(&format!("messages/{name}.json")))))
+}
+
+/// Sample 01 after a change to its `setlinfo`.
+fn changed(change: impl FnOnce(&mut Map<String, Value>)) -> Result<Reading, Unreadable> {
+    let mut payload = sample("01_2304_case_a_stay1");
+    change(payload["output"]["setlinfo"].as_object_mut().unwrap());
+    read_value(&payload)
+}
+
+#[track_caller]
+fn problems(reading: Result<Reading, Unreadable>) -> Vec<String> {
+    reading.unwrap_err().problems.iter().map(Problem::to_string).collect()
+}
+
+fn put(key: &str, value: impl Into<Value>) -> impl FnOnce(&mut Map<String, Value>) {
+    let (key, value) = (key.to_owned(), value.into());
+    move |fields| drop(fields.insert(key, value))
+}
+
+const COMPOSITES: [(&str, &str); 4] = [
+    ("01_2304_case_a_stay1", "18_composite_ingest_case_a_stay1"),
+    ("02_2304_case_a_stay2", "18b_composite_case_a_stay2"),
+    ("03_2304_case_a_stay3", "18c_composite_case_a_stay3"),
+    ("04_2304_case_b", "18d_composite_case_b_with_lines"),
+];
+
+#[test]
+fn every_sample_leaves_the_expected_burden() {
+    let expected: Value = serde_json::from_slice(&fixture("expected.json")).unwrap();
+    let mut seen = 0;
+    for result in expected["results"].as_array().unwrap() {
+        let (Some(file), Some(burden)) =
+            (result["file"].as_str(), result["personal_burden"].as_str())
+        else {
+            continue;
+        };
+        let burden = Fen::parse_yuan(burden).ok();
+        let bare = read_sample(file);
+        assert_eq!(bare.burden(), burden, "{file}");
+        assert_eq!(bare.contradictions(), [], "{file}");
+        if let Some((_, composite)) = COMPOSITES.iter().find(|(name, _)| *name == file) {
+            let composite = read_sample(composite);
+            assert_eq!(composite.burden(), burden, "{file}, composite");
+            assert_eq!(composite.contradictions(), [], "{file}, composite");
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, 6);
+}
+
+#[test]
+fn the_published_cases_add_up() {
+    let stays: Vec<Settlement> =
+        COMPOSITES[..3].iter().map(|(_, name)| read_sample(name)).collect();
+    let sum = |part: fn(&Settlement) -> Option<Fen>| stays.iter().filter_map(part).sum::<Fen>();
+    assert_eq!(sum(|stay| Some(stay.amounts.total)).to_string(), "239,000.00");
+    assert_eq!(sum(|stay| stay.amounts.fund_total).to_string(), "113,000.00");
+    assert_eq!(sum(Settlement::burden).to_string(), "126,000.00");
+}
+
+#[test]
+fn a_composite_supplements_its_bare_answer_and_a_resend_brings_nothing() {
+    for (bare, composite) in COMPOSITES {
+        let (bare, composite) = (read_sample(bare), read_sample(composite));
+        let Comparison::Supplement(merged) = bare.compare(&composite) else {
+            panic!("{:?}", bare.compare(&composite))
+        };
+        assert_eq!(*merged, composite);
+        assert_eq!(composite.compare(&bare), Comparison::Same);
+    }
+    let again = read_sample("17_2304_duplicate_resend_of_02");
+    assert_eq!(read_sample("02_2304_case_a_stay2").compare(&again), Comparison::Same);
+}
+
+#[test]
+fn a_composite_tells_stay_hospital_and_lines() {
+    let read = read_sample("18d_composite_case_b_with_lines");
+    assert_eq!(read.source, "370200");
+    assert_eq!(read.settlement_id, "370200G0000008800004");
+    assert_eq!(read.visit_id.as_deref(), Some("370200G0000009900004"));
+    assert_eq!(read.hospital_code.as_deref(), Some("H37029999001"));
+    assert_eq!(read.hospital_level.as_deref(), Some("02"));
+    assert_eq!(read.insured_region.as_deref(), Some("370200"));
+    assert_eq!(read.admission_date.unwrap().to_string(), "2024-09-28");
+    assert_eq!(read.discharge_date.unwrap().to_string(), "2024-10-19");
+    assert_eq!(read.settle_time.unwrap().local(), "2024-10-19 11:20:33");
+    assert_eq!(read.diagnoses[0].code.reveal(), "I71.000");
+    assert_eq!(read.invoice_no.as_deref(), Some("0099000004"));
+    assert_eq!(read.lines.len(), 8);
+    let bed = &read.lines[6];
+    assert_eq!(bed.line_no, "F0007");
+    assert_eq!(bed.charge_class.as_deref(), Some("14"));
+    assert_eq!(bed.total.fen(), 12_100);
+    assert_eq!(bed.out_of_catalogue.map(Fen::fen), Some(12_100));
+    assert_eq!(read.lines.iter().map(|line| line.total).sum::<Fen>(), read.amounts.total);
+    let funds: Vec<_> =
+        read.funds.iter().map(|fund| (&*fund.fund_code, fund.amount.fen())).collect();
+    assert_eq!(funds, [("390100", 9_241_681), ("390200", 1_820_000)]);
+}
+
+#[test]
+fn a_bare_answer_takes_hospital_and_platform_from_its_ids() {
+    let bare = read_sample("01_2304_case_a_stay1");
+    assert_eq!(bare.source, "370200");
+    assert_eq!(bare.hospital_code.as_deref(), Some("H37029999001"));
+    assert_eq!(bare.region, None, "an id says who issued it, not where the person was");
+    let odd = settlement(changed(put("medins_setl_id", "X3702999900120240315")));
+    assert_eq!(odd.hospital_code, None);
+    let mut payload = sample("01_2304_case_a_stay1");
+    payload["inf_refmsgid"] = "37020".into();
+    let problems = problems(read_value(&payload));
+    assert_eq!(problems.len(), 1);
+    for place in ["source.mdtrtarea_admvs", "request", "inf_refmsgid"] {
+        assert!(problems[0].contains(place), "{problems:?}");
+    }
+}
+
+#[test]
+fn the_request_adds_what_the_answer_lacks() {
+    let payload = fixture("messages/01_2304_case_a_stay1.json");
+    let request = fixture("messages/00_2304_request_envelope.json");
+    let with =
+        |request: &[u8]| read(&Message { request_payload: Some(request), ..message(&payload) });
+    let read = settlement(with(&request));
+    assert_eq!(read.region.as_deref(), Some("370200"));
+    assert_eq!(read.insured_region.as_deref(), Some("370200"));
+    assert_eq!(read.discharge_date.unwrap().to_string(), "2024-03-15");
+    let composite = read_sample("18_composite_ingest_case_a_stay1");
+    assert!(matches!(read.compare(&composite), Comparison::Supplement(_)));
+
+    let mut district = sample("00_2304_request_envelope");
+    district["mdtrtarea_admvs"] = "370211".into();
+    let read = settlement(with(district.to_string().as_bytes()));
+    assert_eq!(read.source, "370211", "the envelope outranks the id");
+    district["mdtrtarea_admvs"] = "37021".into();
+    let found = problems(with(district.to_string().as_bytes()));
+    assert_eq!(found, ["request_payload.mdtrtarea_admvs must be a region of six digits"]);
+    district["mdtrtarea_admvs"] = Value::Null;
+    district["input"]["data"]["mdtrt_id"] = "another".into();
+    let found = problems(with(district.to_string().as_bytes()));
+    assert_eq!(found, ["request_payload.input.data.mdtrt_id must be that of the answer"]);
+    assert_eq!(settlement(with(b"")), read_sample("01_2304_case_a_stay1"));
+    assert_eq!(problems(with(b"[]")), ["request_payload must be a JSON object"]);
+}
+
+#[test]
+fn an_answer_without_settlement_says_so_and_repeats_nothing() {
+    let answer = |infcode: Value| {
+        let mut payload = sample("09_2304_error_response");
+        payload["infcode"] = infcode;
+        read_value(&payload).map(|reading| format!("{reading:?}"))
+    };
+    let told = r#"NoSettlement { detail: "the platform answered infcode -1" }"#;
+    assert_eq!(answer(json!(-1)).as_deref(), Ok(told));
+    assert_eq!(answer(json!("-1")).as_deref(), Ok(told));
+    assert!(!answer(json!("370299194903120017")).unwrap().contains("370299"));
+    assert_eq!(answer(json!("0")).unwrap_err().problems[0].to_string(), "output is required");
+    assert_eq!(answer(json!([])).unwrap_err().problems.len(), 2);
+}
+
+#[test]
+fn one_settlement_reads_the_same_in_every_form() {
+    let known = read_sample("01_2304_case_a_stay1");
+    let mut strings = sample("01_2304_case_a_stay1");
+    for value in strings["output"]["setlinfo"].as_object_mut().unwrap().values_mut() {
+        if value.is_number() {
+            *value = value.to_string().into();
+        }
+    }
+    strings["infcode"] = "0".into();
+    strings["output"]["setldetail"][0]["fund_payamt"] = "31205.18".into();
+    strings["output"]["setldetail"][0]["fund_pay_type"] = json!(390_100);
+    strings["output"] = strings["output"].to_string().into();
+    strings["an_unknown_field"] = json!({"deep": [1, {"er": null}]});
+    assert_eq!(settlement(read_value(&strings)), known);
+
+    let mut with_mark = "\u{feff}".as_bytes().to_vec();
+    with_mark.extend(strings.to_string().bytes());
+    assert_eq!(settlement(read(&message(&with_mark))), known);
+
+    let renamed = changed(|fields| {
+        for (name, alias) in [
+            ("psn_part_amt", "psn_pay"),
+            ("psn_cash_pay", "cash_payamt"),
+            ("oth_pay", "othfundPay"),
+        ] {
+            let value = fields.remove(name).unwrap();
+            fields.insert(alias.to_owned(), value);
+            fields.insert(name.to_owned(), Value::Null);
+        }
+        fields["med_type"] = json!(21);
+        fields["psn_cert_type"] = json!(1);
+        fields["setl_time"] = "2024-03-15T10:15:06.000".into();
+    });
+    assert_eq!(settlement(renamed), known);
+}
+
+#[test]
+fn what_is_absent_stays_unknown() {
+    let bare = settlement(changed(|fields| {
+        fields.retain(|name, _| {
+            ["setl_id", "psn_no", "medfee_sumamt", "hifp_pay"].contains(&&**name)
+        });
+    }));
+    assert_eq!(
+        bare.amounts,
+        crate::core::settlement::Amounts {
+            total: Fen::parse_yuan("68412.36").unwrap(),
+            ..Default::default()
+        }
+    );
+    assert_eq!(bare.person.cert_no, None);
+    assert_eq!(bare.hospital_code, None);
+    assert_eq!(bare.burden(), Fen::parse_yuan("37207.18").ok(), "the fund is still known");
+}
+
+#[test]
+fn each_wrong_value_has_its_own_problem_and_all_come_at_once() {
+    let found = problems(changed(|fields| {
+        put("setl_id", "x".repeat(31))(fields);
+        put("psn_name", "甲\u{0}")(fields);
+        put("medfee_sumamt", -1)(fields);
+        put("fulamt_ownpay_amt", "1,000.00")(fields);
+        put("overlmt_selfpay", "1.005")(fields);
+        put("inscp_scp_amt", "99999999999999999999")(fields);
+        put("setl_time", "2024-02-30 10:15:06")(fields);
+        put("med_type", json!({"code": "21"}))(fields);
+        put("acct_pay", true)(fields);
+    }));
+    let setlinfo: Vec<&str> =
+        found.iter().map(|problem| problem.strip_prefix("output.setlinfo.").unwrap()).collect();
+    assert_eq!(
+        setlinfo,
+        [
+            "setl_id must be at most 30 characters",
+            "psn_name must not contain control characters",
+            "med_type must be a text or a number",
+            "setl_time must be a local time such as 2024-03-15 10:15:06",
+            "medfee_sumamt must not be negative",
+            "fulamt_ownpay_amt must be a plain decimal number of yuan such as 1234.56",
+            "overlmt_selfpay must have at most two decimals",
+            "inscp_scp_amt must be at most 10000000000.00",
+            "acct_pay must be a text or a number",
+        ]
+    );
+    let found = problems(changed(serde_json::Map::clear));
+    assert_eq!(
+        found,
+        [
+            "output.setlinfo.setl_id is required",
+            "output.setlinfo.medfee_sumamt is required",
+            "output.setlinfo.certno is required, or psn_no",
+        ]
+    );
+}
+
+#[test]
+fn a_reversal_never_passes_for_a_settlement() {
+    let found = problems(read_value(&sample("05b_2305_reversal_negative_amounts")));
+    let negative = "output.setlinfo.medfee_sumamt must not be negative".to_owned();
+    assert!(found.contains(&negative), "{found:?}");
+    for (field, value) in [("init_setl_id", "370200G1"), ("refd_setl_flag", "1")] {
+        let found = problems(changed(put(field, value)));
+        let told = format!("output.setlinfo.{field} says that this is a reversal");
+        assert!(found[0].starts_with(&told), "{found:?}");
+    }
+    let payload = fixture("messages/01_2304_case_a_stay1.json");
+    let found = problems(read(&Message { infno: Some("2305"), ..message(&payload) }));
+    assert!(found[0].starts_with("infno must be 2304 or 2303"), "{found:?}");
+    let mut composite = sample("18_composite_ingest_case_a_stay1");
+    composite["record_type"] = "reversal".into();
+    assert!(problems(read_value(&composite))[0].starts_with("record_type must be original"));
+}
+
+#[test]
+fn an_answer_to_2303_is_a_quote() {
+    let mut payload = sample("01_2304_case_a_stay1");
+    payload["output"]["setlinfo"].as_object_mut().unwrap().remove("setl_id");
+    let payload = payload.to_string();
+    let asked = |infno| read(&Message { infno, ..message(payload.as_bytes()) });
+    let Ok(Reading::Quote(quote)) = asked(Some("2303")) else { panic!("a quote") };
+    assert_eq!(quote.settlement_id, "");
+    assert_eq!(quote.burden(), Fen::parse_yuan("37207.18").ok());
+    assert_eq!(problems(asked(None)), ["output.setlinfo.setl_id is required"]);
+    let request = br#"{"infno": "2304"}"#;
+    let message = Message {
+        infno: Some("2303"),
+        request_payload: Some(request),
+        ..message(payload.as_bytes())
+    };
+    assert_eq!(
+        problems(read(&message)),
+        ["request_payload.infno must be the same transaction as infno"]
+    );
+}
+
+#[test]
+fn account_and_hospital_money_is_no_funds_money() {
+    let with = |details: Value, sums: &[(&str, Value)]| {
+        let mut payload = sample("01_2304_case_a_stay1");
+        payload["output"]["setldetail"] = details;
+        for (name, value) in sums {
+            payload["output"]["setlinfo"][*name] = value.clone();
+        }
+        let funds = settlement(read_value(&payload)).funds;
+        let shown = funds.iter().map(|fund| format!("{} {}", fund.fund_code, fund.amount.fen()));
+        shown.collect::<Vec<_>>()
+    };
+    let row = |code: &str, amount: &str| json!({"fund_pay_type": code, "fund_payamt": amount});
+    let own = ["310200", "310201", "390500", "999996", "630100", "630101"];
+    let mut rows: Vec<Value> = own.iter().map(|code| row(code, "5.00")).collect();
+    rows.push(row("390100", "31205.19"));
+    rows.push(row("390200", "0.00"));
+    assert_eq!(with(rows.into(), &[]), ["390100 3120519"], "within the tolerance of 0.01");
+    let other = json!([row("390100", "31205.20")]);
+    assert_eq!(with(other.clone(), &[]), ["hifp_pay 3120518"], "the sums are the authority");
+    assert_eq!(with(Value::Null, &[("oth_pay", json!("1"))]), ["hifp_pay 3120518", "oth_pay 100"]);
+    let silent = names::FUND_SUMS.map(|names| (names[0], Value::Null));
+    assert_eq!(with(other, &silent), ["390100 3120520"]);
+    assert_eq!(with(json!([row("优抚对象医疗补助", "31205.18")]), &[]).len(), 1, "names are kept");
+    let mut payload = sample("01_2304_case_a_stay1");
+    payload["output"]["setldetail"] = json!([{"fund_pay_type": "390100"}, {"fund_payamt": 1}]);
+    assert_eq!(
+        problems(read_value(&payload)),
+        [
+            "output.setldetail[0].fund_payamt is required",
+            "output.setldetail[1].fund_pay_type is required",
+        ]
+    );
+}
+
+#[test]
+fn a_message_that_contradicts_itself_is_read() {
+    let read = settlement(changed(put("medfee_sumamt", "1.00")));
+    assert!(!read.contradictions().is_empty());
+}
+
+#[test]
+fn lines_belong_to_their_settlement_and_name_their_row() {
+    let mut payload = sample("18d_composite_case_b_with_lines");
+    payload["source"]["hosp_lv"] = json!(9);
+    assert_eq!(settlement(read_value(&payload)).hospital_level.as_deref(), Some("09"));
+    payload["feedetail"][3]["setl_id"] = "another".into();
+    payload["feedetail"][4]["det_item_fee_sumamt"] = Value::Null;
+    payload["feedetail"][5]["feedetl_sn"] = "".into();
+    payload["feedetail"][6] = json!(7);
+    payload["mdtrtinfo"]["endtime"] = "2024-09-27".into();
+    payload["mdtrtinfo"]["mdtrt_id"] = "another".into();
+    assert_eq!(
+        problems(read_value(&payload)),
+        [
+            "mdtrtinfo.mdtrt_id must be that of the answer",
+            "mdtrtinfo.endtime must not be before the first day of the stay",
+            "feedetail[6] must be a JSON object",
+            "feedetail[3].setl_id must be that of the settlement",
+            "feedetail[4].det_item_fee_sumamt is required",
+            "feedetail[5].feedetl_sn is required",
+            "feedetail[6].feedetl_sn is required",
+            "feedetail[6].det_item_fee_sumamt is required",
+        ]
+    );
+    payload["feedetail"] = vec![json!({}); limits::LINES_MAX + 1].into();
+    let found = problems(read_value(&payload));
+    assert_eq!(found.last().unwrap(), "feedetail must have at most 10000 entries");
+}
