@@ -14,7 +14,7 @@ use super::settlement::{Buckets, Settlement};
 pub struct Case<'a> {
     /// The facts.
     pub settlement: &'a Settlement,
-    /// What the person bears: [`Settlement::burden`].
+    /// What the person bears: [`Settlement::burden`], at most the bill.
     pub burden: Fen,
     /// The attribution date under the plan.
     pub day: Day,
@@ -203,8 +203,7 @@ impl Chain {
 
     fn finish(self, case: Case<'_>, eligible: Fen, period: Option<Period>) -> Decision {
         let decision = Decision {
-            // A burden above the bill by one fen is within the tolerance and taken as the bill.
-            total: case.settlement.amounts.total.max(case.burden),
+            total: case.settlement.amounts.total,
             burden: case.burden,
             eligible,
             attribution_date: case.day,
@@ -219,3 +218,6 @@ impl Chain {
         decision
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -7,6 +7,7 @@ use super::claim::{Claim, ClaimId, ClaimState};
 use super::day::Moment;
 use super::decision::{CounterBook, Decision};
 use super::member::{CoverageOverlap, Roster};
+use super::money::Fen;
 use super::payout::{self, Payout};
 use super::plan::Plans;
 use super::route::{Evaluation, ReasonCode, Route, World, evaluate, reason};
@@ -275,8 +276,7 @@ fn change_of(
         fresh.route = Route::Review;
         fresh.reasons.push(reason(ReasonCode::DecisionWithdrawn, []));
     }
-    let same_payout =
-        claim.payout() == fresh.decision.as_ref().map_or(super::money::Fen::ZERO, Decision::payout);
+    let same_payout = claim.payout() == fresh.decision.as_ref().map_or(Fen::ZERO, Decision::payout);
     if from == ClaimState::Paid && fresh.state == ClaimState::Approved && same_payout {
         fresh.state = ClaimState::Paid;
     }
@@ -300,10 +300,10 @@ fn change_of(
 }
 
 /// What a claim shall have paid in all; none while a person must look or facts are missing.
-fn pay_target(evaluation: &Evaluation) -> Option<super::money::Fen> {
+fn pay_target(evaluation: &Evaluation) -> Option<Fen> {
     match evaluation.state {
         ClaimState::Approved | ClaimState::Paid | ClaimState::Denied | ClaimState::Voided => {
-            Some(evaluation.decision.as_ref().map_or(super::money::Fen::ZERO, Decision::payout))
+            Some(evaluation.decision.as_ref().map_or(Fen::ZERO, Decision::payout))
         }
         ClaimState::Incomplete | ClaimState::Pended | ClaimState::InformationRequested => None,
     }
@@ -331,3 +331,6 @@ fn merge_counters(known: &CounterBook, recomputed: CounterBook) -> CounterBook {
     }
     merged
 }
+
+#[cfg(test)]
+mod tests;

@@ -236,11 +236,12 @@ impl Amounts {
 }
 
 impl Settlement {
-    /// What the person bears after all funds and the hospital; `None` when nothing says so.
-    /// Meaningful only without [`Settlement::contradictions`].
+    /// What the person bears after all funds and the hospital, never more than the bill; `None`
+    /// when nothing says so. Meaningful only without [`Settlement::contradictions`].
     pub fn burden(&self) -> Option<Fen> {
         let routes = self.amounts.burden_routes(&self.funds);
-        routes.into_iter().flatten().next().and_then(Fen::new)
+        let burden = routes.into_iter().flatten().next().and_then(Fen::new)?;
+        Some(burden.min(self.amounts.total))
     }
 
     /// Every identity I1–I4 that the stated amounts break by more than [`TOLERANCE`]. An amount
