@@ -1,4 +1,7 @@
 //! Greenlane.
 #![allow(missing_docs)]
 
+pub mod clock;
+pub mod config;
 pub mod core;
+pub mod telemetry;
