@@ -81,3 +81,34 @@ fn provider(endpoint: &str) -> Result<SdkTracerProvider, String> {
     let resource = Resource::builder().with_service_name("greenlane").build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry::trace::Tracer as _;
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// Without the flush the traces of a short life, and the last ones of any, never leave.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_guard_sends_what_is_left() {
+        let collector = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", collector.local_addr().unwrap());
+        let first_bytes = tokio::spawn(async move {
+            let (mut connection, _) = collector.accept().await.unwrap();
+            let mut preface = [0; 14];
+            connection.read_exact(&mut preface).await.unwrap();
+            preface
+        });
+        let provider = provider(&endpoint).unwrap();
+        provider.tracer("test").start("span");
+        drop(Guard { provider: Some(provider) });
+        assert_eq!(&first_bytes.await.unwrap(), b"PRI * HTTP/2.0");
+    }
+
+    #[test]
+    fn a_wrong_filter_starts_nothing() {
+        let error = init(LogFormat::Text, "greenlane=loud", None).unwrap_err();
+        assert_eq!(error.setting, "log");
+    }
+}
