@@ -32,15 +32,15 @@ const IN_FLIGHT_MAX_MAX: usize = 1_000_000;
 #[derive(clap::Args, Clone, Default)]
 #[command(next_help_heading = "Settings")]
 pub struct Settings {
-    /// A TOML file with settings [env: `GREENLANE_CONFIG`]
+    /// A TOML file with settings (env: `GREENLANE_CONFIG`)
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
-    /// `sqlite://<path>` or `postgres://<user>@<host>/<database>` [default: `sqlite://greenlane.db`]
+    /// `sqlite://<path>` or `postgres://<user>@<host>/<database>` (default: `sqlite://greenlane.db`)
     #[arg(long, value_name = "URL")]
     pub database: Option<String>,
 
-    /// The address and port to serve on [default: 127.0.0.1:7443]
+    /// The address and port to serve on (default: 127.0.0.1:7443)
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<String>,
 
@@ -51,27 +51,27 @@ pub struct Settings {
 
     /// The file with the key of the member directory, 64 hexadecimal digits. Made beside a new
     /// SQLite database; required with PostgreSQL. `GREENLANE_DIRECTORY_KEY` may hold the digits
-    /// themselves [default: `<sqlite path>.key`]
+    /// themselves (default: `<sqlite path>.key`)
     #[arg(long, value_name = "FILE")]
     pub directory_key_file: Option<String>,
 
-    /// How many lanes a new database gets, 1 to 256; an existing one keeps its own [default: 8]
+    /// How many lanes a new database gets, 1 to 256; an existing one keeps its own (default: 8)
     #[arg(long, value_name = "COUNT")]
     pub lanes: Option<String>,
 
-    /// How many unary calls may be in flight; more are told to come again [default: 4096]
+    /// How many unary calls may be in flight; more are told to come again (default: 4096)
     #[arg(long, value_name = "COUNT")]
     pub in_flight_max: Option<String>,
 
-    /// What is logged: levels, also by module, such as `info,greenlane=debug` [default: info]
+    /// What is logged: levels, also by module, such as `info,greenlane=debug` (default: info)
     #[arg(long, value_name = "FILTER")]
     pub log: Option<String>,
 
-    /// How log lines are written: text or json [default: text]
+    /// How log lines are written: text or json (default: text)
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
 
-    /// Where traces are sent by OTLP over gRPC, such as `http://127.0.0.1:4317` [default: nowhere]
+    /// Where traces are sent by OTLP over gRPC, such as `http://127.0.0.1:4317` (default: nowhere)
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 }

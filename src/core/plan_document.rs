@@ -322,17 +322,28 @@ name = "E"
 keywords = ["k"]
 "#;
 
-    /// Reads [`SMALL`] with each `from` replaced by its `to` and prints every problem.
+    /// Reads [`SMALL`] once for each list of edits, with each `from` replaced by its `to`, and prints
+    /// every problem.
     #[track_caller]
-    fn check(edits: &[(&str, &str)], expected: &Expect) {
-        let mut document = SMALL.to_owned();
-        for (from, to) in edits {
-            assert!(document.contains(from), "{from}");
-            document = document.replacen(from, to, 1);
+    fn check(cases: &[&[(&str, &str)]], expected: &Expect) {
+        let mut printed = String::new();
+        for edits in cases {
+            let mut document = SMALL.to_owned();
+            for (from, to) in *edits {
+                assert!(document.contains(from), "{from}");
+                document = document.replacen(from, to, 1);
+            }
+            match read(&document) {
+                Ok(_) => printed += "reads\n",
+                Err(problems) => printed += &text(&problems),
+            }
         }
-        let problems = read(&document).map_or_else(|problems| problems, |_| Vec::new());
-        let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
-        expected.assert_eq(&text);
+        expected.assert_eq(&printed);
+    }
+
+    fn text(problems: &[PlanProblem]) -> String {
+        let lines: Vec<String> = problems.iter().map(|problem| format!("{problem}\n")).collect();
+        lines.concat()
     }
 
     fn line(item_name: &str) -> Line {
@@ -384,120 +395,51 @@ keywords = ["k"]
 
     #[test]
     fn each_problem_is_reported_at_its_line() {
-        check(&[], &expect![""]);
         check(
-            &[("version", "versoin")],
+            &[
+                &[],
+                &[("version", "versoin")],
+                &[("name = \"N\"\n", "")],
+                &[("\"1\"\nlimits", "1.0\nlimits")],
+                &[("\"5000.00\"", "5000.00")],
+                &[("5000.00", "5000.005")],
+                &[("5000.00", "-1.00")],
+                &[("5000.00", "5,000.00")],
+                &[("rate = \"1\"", "rate = \"1.5\"")],
+                &[("rate = \"1\"", "rate = \"0.12345\"")],
+                &[("2024-01-01", "2024-02-30")],
+                &[("01-01\"\nattr", "02-29\"\nattr")],
+                &[("settlement", "payment")],
+                &[("plan_id = \"p\"", "plan_id = \"a b\"")],
+                &[("name = \"N\"", "name = \" \"")],
+                &[("keywords = [\"k\"]\n", "")],
+                &[("keywords = [\"k\"]", "keywords = [\"\"]")],
+                &[("[\"in_scope_copay\"]", "[]")],
+                &[("[\"in_scope_copay\"]", "[\"over_limit\",\n\"over_limit\"]")],
+                &[("per = \"period\"", "per = \"stay\"")],
+            ],
             &expect![[r#"
-            line 2: document: unknown field `versoin`, expected one of `plan_id`, `version`, `name`, `start_date`, `period_start`, `attribution`, `payment_mode`, `required_facts`, `routing`, `responsibilities`, `exclusions`
-        "#]],
-        );
-        check(
-            &[("name = \"N\"\n", "")],
-            &expect![[r#"
-            line 1: document: missing field `name`
-        "#]],
-        );
-        check(
-            &[("\"1\"\nlimits", "1.0\nlimits")],
-            &expect![[r#"
-            line 15: document: invalid type: floating point `1.0`, expected a string
-        "#]],
-        );
-        check(
-            &[("\"5000.00\"", "5000.00")],
-            &expect![[r#"
-            line 14: document: invalid type: floating point `5000.0`, expected a string
-        "#]],
-        );
-        check(
-            &[("5000.00", "5000.005")],
-            &expect![[r#"
-            line 14: responsibilities[0].deductible.amount: must have at most two decimals
-        "#]],
-        );
-        check(
-            &[("5000.00", "-1.00")],
-            &expect![[r#"
-            line 14: responsibilities[0].deductible.amount: must not be negative
-        "#]],
-        );
-        check(
-            &[("5000.00", "5,000.00")],
-            &expect![[r#"
-            line 14: responsibilities[0].deductible.amount: must be a plain decimal number of yuan such as 1234.56
-        "#]],
-        );
-        check(
-            &[("rate = \"1\"", "rate = \"1.5\"")],
-            &expect![[r#"
-            line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
-        "#]],
-        );
-        check(
-            &[("rate = \"1\"", "rate = \"0.12345\"")],
-            &expect![[r#"
-            line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
-        "#]],
-        );
-        check(
-            &[("2024-01-01", "2024-02-30")],
-            &expect![[r#"
-            line 4: start_date: must be a day such as "2024-01-01"
-        "#]],
-        );
-        check(
-            &[("01-01\"\nattr", "02-29\"\nattr")],
-            &expect![[r#"
-            line 5: period_start: must be a day that every year has, such as "07-01"
-        "#]],
-        );
-        check(
-            &[("settlement", "payment")],
-            &expect![[r#"
-            line 6: document: unknown variant `payment`, expected one of `settlement`, `discharge`, `admission`
-        "#]],
-        );
-        check(
-            &[("plan_id = \"p\"", "plan_id = \"a b\"")],
-            &expect![[r#"
-            line 1: plan_id: must be 1 to 64 letters, digits, '-', '_' or '.'
-        "#]],
-        );
-        check(
-            &[("name = \"N\"", "name = \" \"")],
-            &expect![[r#"
-            line 3: name: must be 1 to 200 characters
-        "#]],
-        );
-        check(
-            &[("keywords = [\"k\"]\n", "")],
-            &expect![[r#"
-            line 17: exclusions[0]: excludes nothing: name item_codes, charge_classes or keywords
-        "#]],
-        );
-        check(
-            &[("keywords = [\"k\"]", "keywords = [\"\"]")],
-            &expect![[r#"
-            line 19: exclusions[0].keywords[0]: must be 1 to 200 characters
-        "#]],
-        );
-        check(
-            &[("[\"in_scope_copay\"]", "[]")],
-            &expect![[r#"
-            line 10: responsibilities[0].base: must name at least one bucket
-        "#]],
-        );
-        check(
-            &[("[\"in_scope_copay\"]", "[\"over_limit\",\n\"over_limit\"]")],
-            &expect![[r#"
-            line 14: responsibilities[0].base: names a bucket twice
-        "#]],
-        );
-        check(
-            &[("per = \"period\"", "per = \"stay\"")],
-            &expect![[r#"
-            line 14: document: unknown variant `stay`, expected `period`
-        "#]],
+                reads
+                line 2: document: unknown field `versoin`, expected one of `plan_id`, `version`, `name`, `start_date`, `period_start`, `attribution`, `payment_mode`, `required_facts`, `routing`, `responsibilities`, `exclusions`
+                line 1: document: missing field `name`
+                line 15: document: invalid type: floating point `1.0`, expected a string
+                line 14: document: invalid type: floating point `5000.0`, expected a string
+                line 14: responsibilities[0].deductible.amount: must have at most two decimals
+                line 14: responsibilities[0].deductible.amount: must not be negative
+                line 14: responsibilities[0].deductible.amount: must be a plain decimal number of yuan such as 1234.56
+                line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
+                line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
+                line 4: start_date: must be a day such as "2024-01-01"
+                line 5: period_start: must be a day that every year has, such as "07-01"
+                line 6: document: unknown variant `payment`, expected one of `settlement`, `discharge`, `admission`
+                line 1: plan_id: must be 1 to 64 letters, digits, '-', '_' or '.'
+                line 3: name: must be 1 to 200 characters
+                line 17: exclusions[0]: excludes nothing: name item_codes, charge_classes or keywords
+                line 19: exclusions[0].keywords[0]: must be 1 to 200 characters
+                line 10: responsibilities[0].base: must name at least one bucket
+                line 14: responsibilities[0].base: names a bucket twice
+                line 14: document: unknown variant `stay`, expected `period`
+            "#]],
         );
     }
 
@@ -514,14 +456,14 @@ keywords = ["k"]
     #[test]
     fn several_problems_are_reported_at_once_in_order() {
         check(
-            &[
+            &[&[
                 ("2024-01-01", "soon"),
                 ("01-01\"\nattr", "13-01\"\nattr"),
                 ("100000.00", "1e5"),
                 ("rate = \"1\"", "rate = \"-1\""),
                 ("300000.00", "300000.001"),
                 ("name = \"E\"", "name = \"\""),
-            ],
+            ]],
             &expect![[r#"
                 line 4: start_date: must be a day such as "2024-01-01"
                 line 5: period_start: must be a day that every year has, such as "07-01"
@@ -548,11 +490,10 @@ keywords = ["k"]
             .replace("period_start = \"01-01\"", "period_start = \"07-01\"")
             .replace("\"settlement\"", "\"discharge\"");
         let problems = check_against(&read(&later).unwrap(), &published);
-        let text: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
         expect![[r#"
             line 0: period_start: belongs to the plan, not to a version: it must stay "01-01"
             line 0: attribution: belongs to the plan, not to a version: it must stay "settlement"
         "#]]
-        .assert_eq(&text);
+        .assert_eq(&text(&problems));
     }
 }
