@@ -1,5 +1,7 @@
-//! Greenlane.
-#![allow(missing_docs)]
+//! Greenlane decides supplementary medical-insurance claims.
 
+pub mod clock;
+pub mod config;
 pub mod core;
 pub mod intake;
+pub mod telemetry;

@@ -68,15 +68,17 @@ impl ClaimState {
     /// Whether a claim may move from this state to `next`. Staying is no move.
     pub fn may_become(self, next: ClaimState) -> bool {
         use ClaimState as S;
-        matches!(
-            (self, next),
-            (S::Incomplete, S::Pended | S::Approved | S::Denied | S::Voided)
-                | (S::Pended, S::Approved | S::Denied | S::InformationRequested | S::Voided)
-                | (S::InformationRequested, S::Pended | S::Denied | S::Voided)
-                | (S::Approved, S::Paid | S::Pended | S::Voided)
-                | (S::Paid, S::Approved | S::Pended | S::Voided)
-                | (S::Denied, S::Pended | S::Approved | S::Voided)
-        )
+        match self {
+            S::Incomplete => matches!(next, S::Pended | S::Approved | S::Denied | S::Voided),
+            S::Pended => {
+                matches!(next, S::Approved | S::Denied | S::InformationRequested | S::Voided)
+            }
+            S::InformationRequested => matches!(next, S::Pended | S::Denied | S::Voided),
+            S::Approved => matches!(next, S::Paid | S::Pended | S::Voided),
+            S::Paid => matches!(next, S::Approved | S::Pended | S::Voided),
+            S::Denied => matches!(next, S::Pended | S::Approved | S::Voided),
+            S::Voided => false,
+        }
     }
 
     /// Whether a claim in this state uses up deductible and limits. A claim under review does, so

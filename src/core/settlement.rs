@@ -7,8 +7,8 @@ use super::day::{Day, Moment};
 use super::money::Fen;
 use super::personal::Personal;
 
-/// How far two routes to one amount may differ before they contradict each other (`domain.md` 1.7,
-/// [V] QS).
+/// How far two routes to one amount may differ before they contradict each other (seen in
+/// practice: 潜山, civil-servant subsidy).
 pub const TOLERANCE: Fen = Fen::ONE;
 
 /// What basic insurance settled for one stay (national transactions 2304 and 5203).
