@@ -268,8 +268,7 @@ pub(super) async fn books(
     conn: Conn<'_>,
     members: &[(u16, &str)],
 ) -> Result<Vec<Book>, StoreError> {
-    let rows: Vec<BookRecord> =
-        bulk!(read BOOKS, conn, members, |it| [i32::from(it.0), it.1])?;
+    let rows: Vec<BookRecord> = bulk!(read BOOKS, conn, members, |it| [i32::from(it.0), it.1])?;
     let mut books: BTreeMap<String, Book> = BTreeMap::new();
     for mut row in rows {
         let counter = row.counter()?;
