@@ -4,4 +4,6 @@ pub mod clock;
 pub mod config;
 pub mod core;
 pub mod intake;
+pub mod ledger;
+pub mod store;
 pub mod telemetry;

@@ -1,0 +1,209 @@
+//! The queues in front of the lanes: callers at the window first, bulk never starved.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+use super::documents::Documents;
+use super::writer::Writer;
+use super::{Clock, Enrolled, LedgerError, Mode, Submitted};
+use crate::core::member::Roster;
+use crate::core::settlement::Settlement;
+use crate::store::Store;
+
+/// Commands in one transaction at the most: more only lengthens the wait of each.
+const BATCH_COMMANDS_MAX: usize = 512;
+/// Fee lines in one transaction at the most: they make a settlement heavy.
+const BATCH_LINES_MAX: usize = 20_000;
+/// Of a full batch, the part that window callers may take while bulk waits.
+const WINDOW_COMMANDS_MAX: usize = BATCH_COMMANDS_MAX / 4 * 3;
+/// Commands waiting in one queue; beyond it senders wait, which is the back-pressure of a stream.
+const QUEUE_COMMANDS_MAX: usize = 4096;
+
+/// Which queue a command waits in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Somebody waits at the discharge window.
+    Window,
+    /// Streams, files, imports: a quarter of every full batch at the least.
+    Bulk,
+}
+
+/// A command on its way to its lane.
+pub(super) struct Job {
+    pub(super) lane: u16,
+    pub(super) member_id: String,
+    pub(super) ask: Ask,
+    pub(super) mode: Mode,
+}
+
+/// What is asked, and where the answer goes.
+pub(super) enum Ask {
+    Submit {
+        settlement: Arc<Settlement>,
+        person_unclear: bool,
+        reply: oneshot::Sender<Result<Submitted, LedgerError>>,
+    },
+    Enrol {
+        import: Arc<Roster>,
+        reply: oneshot::Sender<Result<Enrolled, LedgerError>>,
+    },
+}
+
+impl Ask {
+    /// Answers with an error. A caller that is gone misses nothing.
+    pub(super) fn refuse(self, error: LedgerError) {
+        match self {
+            Ask::Submit { reply, .. } => drop(reply.send(Err(error))),
+            Ask::Enrol { reply, .. } => drop(reply.send(Err(error))),
+        }
+    }
+
+    fn lines(&self) -> usize {
+        match self {
+            Ask::Submit { settlement, .. } => settlement.lines.len(),
+            Ask::Enrol { .. } => 0,
+        }
+    }
+}
+
+/// The writers of all lanes: one for each, or one for all where the database has one writer.
+pub(super) struct Writers {
+    senders: Vec<Senders>,
+    alive: Arc<AtomicUsize>,
+    tasks: Mutex<tokio::task::JoinSet<()>>,
+    closing: tokio_util::sync::CancellationToken,
+}
+
+struct Senders {
+    window: mpsc::Sender<Job>,
+    bulk: mpsc::Sender<Job>,
+}
+
+impl Writers {
+    pub(super) fn start(store: &Store, documents: &Documents, clock: Clock) -> Writers {
+        let count = if store.shares_one_writer() { 1 } else { usize::from(store.lanes()) };
+        let alive = Arc::new(AtomicUsize::new(count));
+        let closing = tokio_util::sync::CancellationToken::new();
+        let mut tasks = tokio::task::JoinSet::new();
+        let mut senders = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (window, window_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
+            let (bulk, bulk_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
+            let queues = Queues {
+                window: window_jobs,
+                bulk: bulk_jobs,
+                put_back: Vec::new(),
+                closing: closing.clone(),
+                is_closed: false,
+            };
+            let writer = Writer::new(store.clone(), documents.clone(), clock);
+            tasks.spawn(supervise(writer, Arc::new(Mutex::new(queues)), alive.clone()));
+            senders.push(Senders { window, bulk });
+        }
+        Writers { senders, alive, tasks: Mutex::new(tasks), closing }
+    }
+
+    pub(super) async fn send(&self, job: Job, queue: Queue) {
+        let senders = &self.senders[usize::from(job.lane) % self.senders.len()];
+        let sender = match queue {
+            Queue::Window => &senders.window,
+            Queue::Bulk => &senders.bulk,
+        };
+        if let Err(mpsc::error::SendError(job)) = sender.send(job).await {
+            job.ask.refuse(LedgerError::ShuttingDown);
+        }
+    }
+
+    pub(super) fn are_alive(&self) -> bool {
+        self.alive.load(Ordering::Relaxed) == self.senders.len()
+    }
+
+    /// Lets every writer finish what waits and end.
+    pub(super) async fn drain(&self) {
+        self.closing.cancel();
+        let mut tasks = self.tasks.lock().await;
+        while tasks.join_next().await.is_some() {}
+    }
+}
+
+/// Runs a writer and starts it again when it dies; its queues survive it.
+async fn supervise(writer: Writer, queues: Arc<Mutex<Queues>>, alive: Arc<AtomicUsize>) {
+    loop {
+        let (writer, queues) = (writer.clone(), queues.clone());
+        let run = tokio::spawn(async move { writer.run(&mut *queues.lock().await).await });
+        match run.await {
+            Ok(()) => return,
+            Err(_panic) => {
+                alive.fetch_sub(1, Ordering::Relaxed);
+                tracing::error!("a lane writer died and is started again");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+                alive.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// The two queues of a writer.
+pub(super) struct Queues {
+    window: mpsc::Receiver<Job>,
+    bulk: mpsc::Receiver<Job>,
+    put_back: Vec<Job>,
+    closing: tokio_util::sync::CancellationToken,
+    is_closed: bool,
+}
+
+impl Queues {
+    /// Puts jobs in front of everything else.
+    pub(super) fn put_back(&mut self, jobs: Vec<Job>) {
+        self.put_back.splice(0..0, jobs);
+    }
+
+    /// Waits for work and takes what has gathered, window first. `None` when closed and empty.
+    pub(super) async fn gather(&mut self) -> Option<Vec<Job>> {
+        let mut batch = std::mem::take(&mut self.put_back);
+        if batch.is_empty() {
+            batch.push(self.first().await?);
+        }
+        let mut lines: usize = batch.iter().map(|job| job.ask.lines()).sum();
+        for (kind, commands_max) in [
+            (Queue::Window, WINDOW_COMMANDS_MAX),
+            (Queue::Bulk, BATCH_COMMANDS_MAX),
+            (Queue::Window, BATCH_COMMANDS_MAX),
+        ] {
+            let queue = match kind {
+                Queue::Window => &mut self.window,
+                Queue::Bulk => &mut self.bulk,
+            };
+            while batch.len() < commands_max && lines < BATCH_LINES_MAX {
+                let Ok(job) = queue.try_recv() else { break };
+                lines += job.ask.lines();
+                batch.push(job);
+            }
+        }
+        Some(batch)
+    }
+
+    async fn first(&mut self) -> Option<Job> {
+        loop {
+            if self.is_closed {
+                // Closed queues still hand out what they hold.
+                return match self.window.recv().await {
+                    Some(job) => Some(job),
+                    None => self.bulk.recv().await,
+                };
+            }
+            tokio::select! {
+                biased;
+                Some(job) = self.window.recv() => return Some(job),
+                Some(job) = self.bulk.recv() => return Some(job),
+                () = self.closing.cancelled() => {
+                    self.window.close();
+                    self.bulk.close();
+                    self.is_closed = true;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! From effects to rows: positions, hashes, digests. One recorder for one transaction.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::Clock;
+use crate::core::book::{Book, ClaimChange, Effect};
+use crate::core::claim::{Claim, ClaimId};
+use crate::core::day::Moment;
+use crate::core::decision::{CounterBook, CounterKey, Counters};
+use crate::core::event::{ClaimEvent, Event, MemberEvent, event_hash, facts_digest};
+use crate::core::payout::Payout;
+use crate::store::{ClaimRow, CounterRow, EventRow, FactRow, LaneHead, MemberRow, PayoutRow, Rows};
+
+/// Gathers everything that one transaction writes.
+pub(super) struct Recorder {
+    heads: BTreeMap<u16, LaneHead>,
+    events: Vec<EventRow>,
+    facts: Vec<FactRow>,
+    // Maps, because a row may change twice in a batch and is written once.
+    claims: BTreeMap<ClaimId, ClaimRow>,
+    members: BTreeMap<(u16, String), MemberRow>,
+    counters: BTreeMap<(u16, String, CounterKey), Counters>,
+    payouts: BTreeMap<(ClaimId, u32), Payout>,
+}
+
+impl Recorder {
+    /// Event time is max(now, the lane's last), set under the lane's lock.
+    pub(super) fn new(heads: Vec<LaneHead>, clock: Clock) -> Recorder {
+        let now = clock();
+        let timed = heads.into_iter().map(|mut head| {
+            head.time = head.time.max(now);
+            (head.lane, head)
+        });
+        Recorder {
+            heads: timed.collect(),
+            events: Vec::new(),
+            facts: Vec::new(),
+            claims: BTreeMap::new(),
+            members: BTreeMap::new(),
+            counters: BTreeMap::new(),
+            payouts: BTreeMap::new(),
+        }
+    }
+
+    /// The time of this transaction's events in a lane.
+    pub(super) fn time(&self, lane: u16) -> Moment {
+        self.head(lane).time
+    }
+
+    /// A number for a new claim.
+    pub(super) fn next_claim(&mut self, lane: u16) -> ClaimId {
+        let head = self.head_mut(lane);
+        head.claims += 1;
+        ClaimId { lane, number: head.claims }
+    }
+
+    pub(super) fn set_documents_revision(&mut self, lane: u16, revision: i64) {
+        self.head_mut(lane).documents_revision = revision;
+    }
+
+    /// Whether there is anything to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Records what a command changed and tells the book the revisions its claims got.
+    pub(super) fn record(
+        &mut self,
+        lane: u16,
+        book: &mut Book,
+        before: &CounterBook,
+        effects: Vec<Effect>,
+    ) {
+        for effect in effects {
+            match effect {
+                Effect::Member(roster) => {
+                    let position = self.head(lane).position + 1;
+                    let member = book.member_id.clone();
+                    let facts = self.fact(lane, position, &*roster);
+                    let event = Event::Member(MemberEvent { member: member.clone(), facts });
+                    self.append(lane, &event);
+                    let time = self.time(lane);
+                    let row = MemberRow {
+                        lane,
+                        member_id: member.clone(),
+                        facts_position: position,
+                        time,
+                    };
+                    self.members.insert((lane, member), row);
+                }
+                Effect::Claim(change) => {
+                    let claim = self.claim(lane, *change);
+                    let slot = book.claims.iter_mut().find(|known| known.id == claim.id);
+                    *slot.expect("a changed claim is in its book") = claim;
+                }
+            }
+        }
+        for (key, counters) in &book.counters {
+            if before.get(key) != Some(counters) {
+                let key = (lane, book.member_id.clone(), key.clone());
+                self.counters.insert(key, *counters);
+            }
+        }
+    }
+
+    fn claim(&mut self, lane: u16, change: ClaimChange) -> Arc<Claim> {
+        let position = self.head(lane).position + 1;
+        let settlement = change.claim.settlement.clone();
+        let facts = change.facts_changed.then(|| self.fact(lane, position, &*settlement));
+        let event = Event::Claim(Box::new(ClaimEvent::of(&change, facts)));
+        self.append(lane, &event);
+        let claim = Arc::new(Claim { revision: position, ..(*change.claim).clone() });
+        let id = claim.id;
+        for payout in change.payouts {
+            self.payouts.insert((id, payout.number), payout);
+        }
+        let earlier = self.claims.get(&id).and_then(|row| row.facts_position);
+        let facts_position = change.facts_changed.then_some(position).or(earlier);
+        let row = ClaimRow { claim: claim.clone(), facts_position, revision: position };
+        self.claims.insert(id, row);
+        claim
+    }
+
+    /// Keeps personal facts beside the event and returns the digest that names them in it.
+    fn fact<T: Serialize>(&mut self, lane: u16, position: i64, facts: &T) -> String {
+        let mut salt = [0u8; 16];
+        getrandom::fill(&mut salt).expect("the system gives random bytes");
+        let salt = hex::encode(salt);
+        let body = to_json(facts);
+        let digest = facts_digest(&salt, &body);
+        self.facts.push(FactRow { lane, position, salt, body });
+        digest
+    }
+
+    /// Appends an event with the lane's next position, chained to the one before.
+    pub(super) fn append(&mut self, lane: u16, event: &Event) {
+        let body = to_json(event);
+        let head = self.head_mut(lane);
+        head.position += 1;
+        head.hash = event_hash(&head.hash, lane, head.position, head.time, &body);
+        let (position, time, hash) = (head.position, head.time, head.hash.clone());
+        self.events.push(EventRow { lane, position, time, hash, body });
+    }
+
+    /// Everything to write, ordered so that two runs write alike.
+    pub(super) fn into_rows(self) -> Rows {
+        let counters = self.counters.into_iter().map(|((lane, member_id, key), counters)| {
+            CounterRow { lane, member_id, key, counters }
+        });
+        let payouts = self.payouts.into_iter();
+        Rows {
+            heads: self.heads.into_values().collect(),
+            events: self.events,
+            facts: self.facts,
+            claims: self.claims.into_values().collect(),
+            members: self.members.into_values().collect(),
+            counters: counters.collect(),
+            payouts: payouts
+                .map(|((claim_id, _), payout)| PayoutRow { claim_id, payout })
+                .collect(),
+        }
+    }
+
+    fn head(&self, lane: u16) -> &LaneHead {
+        &self.heads[&lane]
+    }
+
+    fn head_mut(&mut self, lane: u16) -> &mut LaneHead {
+        self.heads.get_mut(&lane).expect("a batch locks every lane it writes")
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("core types have only string keys")
+}

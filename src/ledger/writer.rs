@@ -1,0 +1,86 @@
+//! A writer: takes what has gathered, settles it, answers. Nothing here decides.
+
+use super::batch::{self, Outcome};
+use super::documents::Documents;
+use super::queue::{Ask, Job, Queues};
+use super::{Clock, LedgerError};
+use crate::store::{Store, StoreError};
+
+/// How often a batch that lost to another process is tried before its callers hear of it.
+const ATTEMPTS_MAX: u32 = 8;
+
+#[derive(Clone)]
+pub(super) struct Writer {
+    store: Store,
+    documents: Documents,
+    clock: Clock,
+}
+
+impl Writer {
+    pub(super) fn new(store: Store, documents: Documents, clock: Clock) -> Writer {
+        Writer { store, documents, clock }
+    }
+
+    /// Settles batch after batch until the queues are closed and empty.
+    pub(super) async fn run(&self, queues: &mut Queues) {
+        while let Some(batch) = queues.gather().await {
+            let put_back = self.settle(batch).await;
+            queues.put_back(put_back);
+        }
+    }
+
+    /// Settles a batch, halving it when the database cannot take it. Returns the commands that
+    /// must go first into the next batch.
+    async fn settle(&self, batch: Vec<Job>) -> Vec<Job> {
+        let mut put_back = Vec::new();
+        let mut work = vec![(batch, 1)];
+        while let Some((mut jobs, attempt)) = work.pop() {
+            match batch::settle(&self.store, &self.documents, self.clock, &jobs).await {
+                Ok(outcomes) => put_back.extend(answer(jobs, outcomes)),
+                Err(batch::Trouble::Stale) => match self.documents.refresh(&self.store).await {
+                    Ok(()) => work.push((jobs, attempt)),
+                    Err(error) => refuse_all(jobs, &error.into()),
+                },
+                Err(batch::Trouble::Store(StoreError::Contended(_))) if attempt < ATTEMPTS_MAX => {
+                    work.push((jobs, attempt + 1));
+                }
+                Err(batch::Trouble::Store(error)) => {
+                    let is_culprit_inside = !error.is_connection()
+                        && !matches!(
+                            error,
+                            StoreError::Contended(_) | StoreError::CommitUnknown(_)
+                        );
+                    if is_culprit_inside && jobs.len() > 1 {
+                        let second = jobs.split_off(jobs.len() / 2);
+                        work.push((second, attempt));
+                        work.push((jobs, attempt));
+                    } else {
+                        refuse_all(jobs, &error.into());
+                    }
+                }
+            }
+        }
+        put_back
+    }
+}
+
+fn refuse_all(jobs: Vec<Job>, error: &LedgerError) {
+    for job in jobs {
+        job.ask.refuse(error.clone());
+    }
+}
+
+/// Answers everyone after the commit; a caller that is gone misses nothing.
+fn answer(jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
+    let mut put_back = Vec::new();
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        match (job.ask, outcome) {
+            (ask, Outcome::PutBack) => put_back.push(Job { ask, ..job }),
+            (ask, Outcome::Refused(error)) => ask.refuse(error),
+            (Ask::Submit { reply, .. }, Outcome::Submitted(done)) => drop(reply.send(Ok(done))),
+            (Ask::Enrol { reply, .. }, Outcome::Enrolled(done)) => drop(reply.send(Ok(done))),
+            (ask, _) => ask.refuse(LedgerError::CommandFailed),
+        }
+    }
+    put_back
+}
