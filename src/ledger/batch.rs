@@ -193,13 +193,13 @@ impl Batch {
             match owner.standing {
                 // The row in the table names the command that recorded nothing.
                 Standing::Unused if job.mode == Mode::Record => return Ok(Outcome::PutBack),
-                Standing::Unused => {}
                 Standing::Established if owner.row.member_id != job.member_id => {
                     let fields = vec!["member"];
                     let claim_id = owner.row.claim_id;
                     return Ok(Outcome::Refused(conflict(key, claim_id, fields)));
                 }
-                Standing::Established => {}
+                // A preview of an unused key sees what it would see alone.
+                Standing::Established | Standing::Unused => {}
                 Standing::Waiting => debug_assert!(is_first, "the first command settles the key"),
             }
         }

@@ -4,6 +4,7 @@
 use greenlane::core::claim::{Claim, ClaimState};
 use greenlane::core::decision::AdjustmentReason;
 use greenlane::core::money::Fen;
+use greenlane::core::payout::PayoutState;
 use greenlane::ledger::{Ledger, Mode, Submitted};
 use serde_json::Value;
 
@@ -99,8 +100,7 @@ async fn fee_lines_take_the_escort_bed_out_at_once_or_later() {
         assert_eq!(decision.payout(), Fen::parse_yuan("52582.94").unwrap());
         assert_eq!(decision.ineligible(), Fen::parse_yuan("121.00").unwrap());
         let states: Vec<_> = with_lines.payouts.iter().map(|payout| payout.state).collect();
-        use greenlane::core::payout::PayoutState::{Cancelled, Instructed};
-        assert_eq!(states, [Cancelled, Instructed], "one payout stands");
+        assert_eq!(states, [PayoutState::Cancelled, PayoutState::Instructed], "one payout stands");
         ledger.drain().await;
     })
     .await;

@@ -1,3 +1,5 @@
+use std::fmt::Write;
+
 use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
@@ -62,15 +64,16 @@ fn check(plan: &Plan, settlements: &[Settlement], expected: &Expect) {
         let decision = decide(settlement, plan, &counters);
         assert_closed(&decision);
         for step in &decision.steps {
-            out += &format!(
-                "{:>9} -> {:>9}  {}\n",
+            let _ = writeln!(
+                out,
+                "{:>9} -> {:>9}  {}",
                 step.before,
                 step.after,
                 step_text(step, Language::Zh)
             );
         }
         for part in &decision.adjustments {
-            out += &format!("{:>22}  {:?}\n", part.amount, part.reason);
+            let _ = writeln!(out, "{:>22}  {:?}", part.amount, part.reason);
         }
         for change in decision.counters {
             counters.insert(change.key, change.after);
