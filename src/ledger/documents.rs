@@ -92,11 +92,14 @@ pub(super) async fn publish(
     let plan = Arc::new(plan_document::read(document).map_err(LedgerError::PlanInvalid)?);
     for _ in 0..ATTEMPTS_MAX {
         documents.refresh(store).await?;
+        // Before the checks: what another task learns after them, they have not seen.
+        let checked_revision = documents.revision();
         if let Some(published) = published_before(documents, &plan)? {
             return Ok(published);
         }
         check_versions(documents, &plan)?;
-        match publish_once(store, documents, &plan, document, mode, clock).await {
+        let request = Request { plan: &plan, document, checked_revision, mode, clock };
+        match publish_once(store, documents, request).await {
             Ok(Some(entry)) => {
                 documents.refresh(store).await?;
                 return Ok(Published { entry, unchanged: false });
@@ -148,20 +151,27 @@ impl From<StoreError> for PublishError {
     }
 }
 
-/// One transaction. `None` when another process published since the last refresh.
+/// What is to be published, and on which revision it was checked.
+struct Request<'a> {
+    plan: &'a Arc<Plan>,
+    document: &'a str,
+    checked_revision: i64,
+    mode: Mode,
+    clock: Clock,
+}
+
+/// One transaction. `None` when somebody published since the checks.
 async fn publish_once(
     store: &Store,
     documents: &Documents,
-    plan: &Arc<Plan>,
-    document: &str,
-    mode: Mode,
-    clock: Clock,
+    request: Request<'_>,
 ) -> Result<Option<PlanEntry>, PublishError> {
+    let Request { plan, document, checked_revision, mode, clock } = request;
     let mut tx = store.begin().await?;
     let lanes: Vec<u16> = (0..store.lanes()).collect();
     let heads = tx.lock_lanes(&lanes).await?;
     let revision = tx.ledger_documents_revision().await?;
-    if revision != documents.revision() {
+    if revision != checked_revision {
         return Ok(None);
     }
     let plans = documents.plans();
