@@ -252,7 +252,9 @@ impl Recorder {
             match outcome {
                 Ok(resolved) => {
                     for (request, resolved) in batch.into_iter().zip(resolved) {
-                        let _ = request.reply.send(Ok(resolved));
+                        // Who has no identity at all should have been refused before.
+                        let resolved = resolved.ok_or(LedgerError::CommandFailed);
+                        let _ = request.reply.send(resolved);
                     }
                 }
                 Err(error) => {
@@ -269,7 +271,10 @@ impl Recorder {
         }
     }
 
-    async fn record_with_retries(&self, persons: &[Hashes]) -> Result<Vec<Resolved>, StoreError> {
+    async fn record_with_retries(
+        &self,
+        persons: &[Hashes],
+    ) -> Result<Vec<Option<Resolved>>, StoreError> {
         let mut attempt = 1;
         loop {
             match self.record(persons).await {
@@ -279,45 +284,61 @@ impl Recorder {
         }
     }
 
-    /// Inserts kind by kind, each sorted, so that two processes always lock in the same order.
-    async fn record(&self, persons: &[Hashes]) -> Result<Vec<Resolved>, StoreError> {
+    /// Resolves persons in order, each in the light of those before it, as if they came alone. An
+    /// identity that another process gives to somebody else meanwhile puts that light out: then
+    /// nothing is kept and all begins again. `None` for a person without any identity.
+    async fn record(&self, persons: &[Hashes]) -> Result<Vec<Option<Resolved>>, StoreError> {
         let asked: Vec<String> = persons.iter().flatten().flatten().cloned().collect();
-        let mut known: BTreeMap<_, _> = self.store.identities(&asked).await?.into_iter().collect();
-        let is_new = |hash: &String| !known.contains_key(hash);
-        if persons.iter().flatten().flatten().any(is_new) {
-            let mut tx = self.store.begin().await?;
-            for kind in 0..KINDS {
-                let mut rows = BTreeMap::new();
-                for person in persons {
-                    let Some(hash) = person[kind].as_ref().filter(|hash| is_new_in(&known, hash))
-                    else {
-                        continue;
-                    };
-                    let mut in_rank = person.iter().flatten().filter_map(|hash| known.get(hash));
-                    let member = in_rank.next().cloned().unwrap_or_else(new_id);
-                    rows.entry(hash.clone()).or_insert(member);
+        loop {
+            let stored = self.store.identities(&asked).await?;
+            let mut known: BTreeMap<String, String> = stored.into_iter().collect();
+            let new = introduce(persons, &mut known);
+            if self.insert(&new).await? {
+                for (hash, member) in &known {
+                    self.cache.insert(hash.clone(), member.clone());
                 }
-                if !rows.is_empty() {
-                    let rows: Vec<_> = rows.into_iter().collect();
-                    known.extend(tx.insert_identities(&rows).await?);
-                }
+                let resolve = |person: &Hashes| {
+                    agree(person.iter().flatten().map(|hash| known[hash].clone()).collect())
+                };
+                return Ok(persons.iter().map(resolve).collect());
             }
-            tx.commit().await?;
         }
-        for (hash, member) in &known {
-            self.cache.insert(hash.clone(), member.clone());
+    }
+
+    /// Inserts kind by kind, each sorted, so that two processes always lock in the same order.
+    /// Gives whether all of them were free; else none is kept.
+    async fn insert(&self, new: &[BTreeMap<String, String>; KINDS]) -> Result<bool, StoreError> {
+        if new.iter().all(BTreeMap::is_empty) {
+            return Ok(true);
         }
-        let resolve = |person: &Hashes| {
-            let in_rank = person.iter().flatten().filter_map(|hash| known.get(hash).cloned());
-            agree(in_rank.collect()).ok_or_else(|| StoreError::Corrupt {
-                table: "directory",
-                key: "an identity that was just inserted".to_owned(),
-            })
-        };
-        persons.iter().map(resolve).collect()
+        let mut tx = self.store.begin().await?;
+        for rows in new {
+            let rows: Vec<_> = rows.clone().into_iter().collect();
+            let is_ours = |row: &(String, String)| rows.binary_search(row).is_ok();
+            if !tx.insert_identities(&rows).await?.iter().all(is_ours) {
+                return Ok(false);
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 }
 
-fn is_new_in(known: &BTreeMap<String, String>, hash: &str) -> bool {
-    !known.contains_key(hash)
+/// Gives a member to every identity that is not known, and tells which those are, by kind.
+fn introduce(
+    persons: &[Hashes],
+    known: &mut BTreeMap<String, String>,
+) -> [BTreeMap<String, String>; KINDS] {
+    let mut new: [BTreeMap<String, String>; KINDS] = Default::default();
+    for person in persons {
+        let in_rank = person.iter().flatten().find_map(|hash| known.get(hash).cloned());
+        let member = in_rank.unwrap_or_else(new_id);
+        for (kind, hash) in person.iter().enumerate() {
+            if let Some(hash) = hash.as_ref().filter(|hash| !known.contains_key(*hash)) {
+                known.insert(hash.clone(), member.clone());
+                new[kind].insert(hash.clone(), member.clone());
+            }
+        }
+    }
+    new
 }
