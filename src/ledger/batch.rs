@@ -1,6 +1,6 @@
 //! One batch in one transaction: lock, read, decide, write, commit (`design.md` 5.1).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::documents::Documents;
@@ -18,7 +18,8 @@ pub(super) enum Outcome {
     Submitted(Submitted),
     Enrolled(Enrolled),
     Refused(LedgerError),
-    /// Not decided: it waited for a command of the same key that recorded nothing.
+    /// Not decided: it waited for a command of the same key that recorded nothing, or comes after
+    /// one of the same member that did.
     PutBack,
 }
 
@@ -58,8 +59,18 @@ pub(super) async fn settle(
     let books = read_books(&mut tx, jobs, &keys).await?;
     let mut batch = Batch { tx, recorder, books, plans: documents.plans() };
     let mut outcomes = Vec::with_capacity(jobs.len());
+    // Members whose later commands must not overtake one that was put back.
+    let mut waiting = HashSet::new();
     for (job, claim_id) in jobs.iter().zip(claim_ids) {
-        outcomes.push(batch.settle_one(job, claim_id, &mut keys).await?);
+        let outcome = if waiting.contains(&job.member_id) {
+            keys.put_back(job)
+        } else {
+            batch.settle_one(job, claim_id, &mut keys).await?
+        };
+        if matches!(outcome, Outcome::PutBack) {
+            waiting.insert(&job.member_id);
+        }
+        outcomes.push(outcome);
     }
     let Batch { mut tx, recorder, .. } = batch;
     if recorder.is_empty() {
@@ -294,6 +305,14 @@ impl Batch {
 }
 
 impl Keys {
+    /// The command waits for the next batch, which inserts its key again.
+    fn put_back(&mut self, job: &Job) -> Outcome {
+        if let Some(key) = key_of(job) {
+            self.release(&key);
+        }
+        Outcome::PutBack
+    }
+
     /// The command recorded nothing: its key goes, unless it was there before.
     fn release(&mut self, key: &Key) {
         let owner = self.owner(key);
