@@ -1,0 +1,197 @@
+//! What goes into the store and comes out of it, in the words of the schema.
+
+use std::sync::Arc;
+
+use crate::core::claim::{Claim, ClaimId, ClaimState};
+use crate::core::day::{Day, Moment};
+use crate::core::decision::{CounterKey, Counters};
+use crate::core::payout::Payout;
+
+/// Where a lane's log ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LaneHead {
+    /// The lane.
+    pub lane: u16,
+    /// Of the last event; 0 before the first.
+    pub position: i64,
+    /// Of the last event; empty before the first.
+    pub hash: String,
+    /// Of the last event.
+    pub time: Moment,
+    /// The last claim number given out.
+    pub claims: i64,
+    /// Up to which revision the log names the documents in force.
+    pub documents_revision: i64,
+}
+
+/// Which claim a settlement made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct KeyRow {
+    /// The settlement's platform.
+    pub source: String,
+    /// Its id there.
+    pub settlement_id: String,
+    /// The claim.
+    pub claim_id: ClaimId,
+    /// Whose it is.
+    pub member_id: String,
+}
+
+/// An event, as the exact bytes that were hashed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRow {
+    /// The lane.
+    pub lane: u16,
+    /// The position there.
+    pub position: i64,
+    /// When it was recorded.
+    pub time: Moment,
+    /// Its hash.
+    pub hash: String,
+    /// JSON of [`crate::core::event::Event`].
+    pub body: String,
+}
+
+/// Personal facts that belong to an event.
+#[derive(Clone, PartialEq, Eq)]
+pub struct FactRow {
+    /// The lane.
+    pub lane: u16,
+    /// The event's position.
+    pub position: i64,
+    /// The salt of the digest in the event.
+    pub salt: String,
+    /// JSON of [`crate::core::settlement::Settlement`] or [`crate::core::member::Roster`].
+    pub body: String,
+}
+
+impl std::fmt::Debug for FactRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FactRow")
+            .field("lane", &self.lane)
+            .field("position", &self.position)
+            .field("body", &"***")
+            .finish_non_exhaustive()
+    }
+}
+
+/// A claim that is new or changed.
+#[derive(Debug, Clone)]
+pub struct ClaimRow {
+    /// The claim; its payouts are rows of their own.
+    pub claim: Arc<Claim>,
+    /// Where its facts lie now; `None` where they lay before. A new claim needs one.
+    pub facts_position: Option<i64>,
+    /// The position of its event, which carries its decision.
+    pub revision: i64,
+}
+
+/// A member that is new or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberRow {
+    /// The lane.
+    pub lane: u16,
+    /// The member.
+    pub member_id: String,
+    /// Where the newest roster entry lies.
+    pub facts_position: i64,
+    /// When it changed.
+    pub time: Moment,
+}
+
+/// What a member has used in a period.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CounterRow {
+    /// The lane.
+    pub lane: u16,
+    /// The member.
+    pub member_id: String,
+    /// Which counter.
+    pub key: CounterKey,
+    /// What is used.
+    pub counters: Counters,
+}
+
+/// A payout that is new or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PayoutRow {
+    /// The claim.
+    pub claim_id: ClaimId,
+    /// The payout.
+    pub payout: Payout,
+}
+
+/// Everything that one batch writes. Each key at most once in each list: PostgreSQL refuses to
+/// write one row twice in a statement.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    /// New heads of the lanes that the batch locked.
+    pub heads: Vec<LaneHead>,
+    /// New events.
+    pub events: Vec<EventRow>,
+    /// New facts.
+    pub facts: Vec<FactRow>,
+    /// Claims that are new or changed.
+    pub claims: Vec<ClaimRow>,
+    /// Members that are new or changed.
+    pub members: Vec<MemberRow>,
+    /// Counters that are new or changed.
+    pub counters: Vec<CounterRow>,
+    /// Payouts that are new or changed.
+    pub payouts: Vec<PayoutRow>,
+}
+
+/// A published document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRow {
+    /// `plan`, …
+    pub kind: String,
+    /// The document's id.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// The first day it holds.
+    pub start_date: Day,
+    /// Its exact bytes.
+    pub body: String,
+    /// Their SHA-256, in hex.
+    pub hash: String,
+    /// 1, 2, 3, … in the order of publishing.
+    pub revision: i64,
+    /// When it was published.
+    pub publish_time: Moment,
+}
+
+/// Which claims are asked for. An empty list or `None` asks for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClaimFilter {
+    /// In one of these states.
+    pub states: Vec<ClaimState>,
+    /// Of this member, with its lane.
+    pub member: Option<(u16, String)>,
+    /// From this hospital.
+    pub hospital_code: Option<String>,
+    /// Decided under this plan.
+    pub plan_id: Option<String>,
+    /// With this invoice.
+    pub invoice_no: Option<String>,
+    /// Of this stay.
+    pub visit_id: Option<String>,
+    /// Of this settlement.
+    pub settlement_id: Option<String>,
+    /// From this platform.
+    pub source: Option<String>,
+    /// That came in at this time or later.
+    pub created_from: Option<Moment>,
+    /// That came in before this time.
+    pub created_until: Option<Moment>,
+}
+
+/// The last claim of a page. The order is by time, then by id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClaimCursor {
+    /// When that claim came in.
+    pub create_time: Moment,
+    /// Its id.
+    pub id: ClaimId,
+}
