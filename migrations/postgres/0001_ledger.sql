@@ -153,7 +153,9 @@ create table claim (
     update_time_us bigint not null,
     primary key (lane, claim_no)
 ) with (fillfactor = 90);
-create index claim_member on claim (lane, member_id, claim_no);
+-- Without the lane: a second index that begins with it would be a choice for every look-up by id,
+-- and while the table is empty the planner cannot know that it is the wrong one.
+create index claim_member on claim (member_id);
 create index claim_time on claim (create_time_us, lane, claim_no);
 create index claim_hospital on claim (hospital_code, create_time_us, lane, claim_no)
     where hospital_code is not null;

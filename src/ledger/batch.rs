@@ -54,7 +54,7 @@ pub(super) async fn settle(
         return Err(Trouble::Stale);
     }
     let mut recorder = Recorder::new(heads, clock);
-    let claim_ids = jobs.iter().map(|job| recorder.next_claim(job.lane)).collect();
+    let claim_ids: Vec<ClaimId> = jobs.iter().map(|job| number(job, &mut recorder)).collect();
     let mut keys = Keys::insert(&mut tx, jobs, &claim_ids).await?;
     let books = read_books(&mut tx, jobs, &keys).await?;
     let mut batch = Batch { tx, recorder, books, plans: documents.plans() };
@@ -86,6 +86,14 @@ pub(super) async fn settle(
     Ok(outcomes)
 }
 
+/// The number of a claim that the command may make; an import makes none.
+fn number(job: &Job, recorder: &mut Recorder) -> ClaimId {
+    match job.ask {
+        Ask::Submit { .. } => recorder.next_claim(job.lane),
+        Ask::Enrol { .. } => ClaimId { lane: job.lane, number: 0 },
+    }
+}
+
 /// Who has which settlement key.
 struct Keys(BTreeMap<Key, Owner>);
 
@@ -106,7 +114,7 @@ enum Standing {
 
 impl Keys {
     /// Inserts the batch's keys, sorted. What does not come back exists.
-    async fn insert(tx: &mut Tx, jobs: &[Job], ids: &Vec<ClaimId>) -> Result<Keys, StoreError> {
+    async fn insert(tx: &mut Tx, jobs: &[Job], ids: &[ClaimId]) -> Result<Keys, StoreError> {
         let mut rows = BTreeMap::new();
         for (job, claim_id) in jobs.iter().zip(ids) {
             let Some(key) = key_of(job) else { continue };

@@ -31,7 +31,8 @@ impl Held {
 }
 
 /// A statement whose texts differ: PostgreSQL takes one array for each column, SQLite one JSON
-/// text with an array for each row.
+/// text with an array for each row. `jsonb_each` rather than `json_each`: the latter would parse
+/// a row again for each of its columns.
 pub(super) struct Sql {
     pub(super) sqlite: &'static str,
     pub(super) postgres: &'static str,

@@ -23,52 +23,53 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections beside one for each lane: directory, publishing, operations.
 const WRITERS_EXTRA: u32 = 3;
 
-/// Sessions of both pools. No statement here takes long on purpose: one that does is better cut
-/// off than waited for. Compiling (jit) never pays for statements of milliseconds.
-const SESSION: [(&str, &str); 2] = [("statement_timeout", "30s"), ("jit", "off")];
-
-/// Writers only look rows up by key. A plan made while the tables are empty, and kept, prefers a
-/// scan or a hash of a whole table; without those only the look-up by index is left, so that a
-/// plan made once is good for ever and need not be made for each batch.
-const WRITER: [(&str, &str); 7] = [
-    // A batch holds its lane for milliseconds; who waits this long waits for something stuck.
-    ("lock_timeout", "5s"),
+/// Sessions of both pools.
+///
+/// Rows are found by key, never by going through a table. A plan made while the tables are empty,
+/// and kept, prefers a scan or a hash of a whole table; without those only the way by index is
+/// left, so that a plan made once is good for ever.
+const SESSION: [(&str, &str); 8] = [
+    // No statement here takes long on purpose: one that does is better cut off than waited for.
+    ("statement_timeout", "30s"),
     // A server that hangs in a transaction must not hold a lane against all the others.
     ("idle_in_transaction_session_timeout", "10s"),
     ("enable_seqscan", "off"),
     ("enable_bitmapscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
+    // Planning the look-up of one claim takes five times as long as running it.
     ("plan_cache_mode", "force_generic_plan"),
+    // Compiling never pays for statements of milliseconds.
+    ("jit", "off"),
 ];
 
-/// Readers ask what a caller filters by, so each question needs its own plan.
-const READER: [(&str, &str); 3] = [
-    ("default_transaction_read_only", "on"),
-    ("idle_in_transaction_session_timeout", "10s"),
-    ("plan_cache_mode", "force_custom_plan"),
-];
+/// A batch holds its lane for milliseconds; who waits this long waits for something stuck.
+const WRITER: [(&str, &str); 1] = [("lock_timeout", "5s")];
+
+/// Whatever a reader is asked, it changes nothing.
+const READER: [(&str, &str); 1] = [("default_transaction_read_only", "on")];
 
 /// Opens and migrates a database, which must exist.
 pub(super) async fn open(
     url: &str,
     options: &Options,
 ) -> Result<(PgPool, PgPool, Identity), StoreError> {
-    let connect = PgConnectOptions::from_str(url)
-        .map_err(|_| StoreError::BadUrl("must be such as postgres://user@host:5432/greenlane"))?
-        .application_name("greenlane");
+    let mut connect = PgConnectOptions::from_str(url)
+        .map_err(|_| StoreError::BadUrl("must be such as postgres://user@host:5432/greenlane"))?;
+    if connect.get_application_name().is_none() {
+        connect = connect.application_name("greenlane");
+    }
     let identity = prepare(&connect, options).await?;
     let connect = connect.options(SESSION);
-    let pool = |connections: u32, connect: PgConnectOptions| {
-        PgPoolOptions::new()
-            .max_connections(connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .after_release(release_guard)
-            .connect_with(connect)
+    let pool = |connections: u32| {
+        PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT)
     };
-    let writers = u32::from(identity.lanes) + WRITERS_EXTRA;
-    let writer = pool(writers, connect.clone().options(WRITER)).await?;
-    let reader = pool(options.readers_max.max(1), connect.options(READER)).await?;
+    let writer = pool(u32::from(identity.lanes) + WRITERS_EXTRA)
+        .after_release(release_guard)
+        .connect_with(connect.clone().options(WRITER))
+        .await?;
+    // Readers begin no transactions, so none can be left behind: no guard.
+    let reader = pool(options.readers_max.max(1)).connect_with(connect.options(READER)).await?;
     Ok((writer, reader, identity))
 }
 

@@ -38,7 +38,7 @@ macro_rules! select_claims {
 
 const BY_ID: Sql = Sql {
     sqlite: select_claims!(
-        "json_each($1) k cross join claim c \
+        "jsonb_each($1) k cross join claim c \
          on c.lane = k.value ->> 0 and c.claim_no = k.value ->> 1"
     ),
     postgres: select_claims!(
@@ -49,7 +49,7 @@ const BY_ID: Sql = Sql {
 
 const BY_MEMBER: Sql = Sql {
     sqlite: select_claims!(
-        "json_each($1) k cross join claim c \
+        "jsonb_each($1) k cross join claim c \
          on c.lane = k.value ->> 0 and c.member_id = k.value ->> 1"
     ),
     postgres: select_claims!(
@@ -163,6 +163,9 @@ pub(super) async fn page(
             .bind(&filter.visit_id).bind(&filter.settlement_id).bind(&filter.source)
             .bind(until).bind(after_time).bind(after_lane).bind(after_number)
             .bind(i64::from(limit))
+            // Planned anew each time, for what the tables hold by now: here the order of the page
+            // is a second way to find it, and while the table is empty it looks as good.
+            .persistent(false)
             .fetch_all(conn).await
     });
     let mut claims = assemble(rows?)?;
@@ -238,7 +241,7 @@ impl ClaimRecord {
 const BOOKS: Sql = Sql {
     sqlite: "select m.lane, m.member_id, f.body as roster, c.plan_id, c.period_start, \
              c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen \
-             from json_each($1) k \
+             from jsonb_each($1) k \
              cross join member m on m.lane = k.value ->> 0 and m.member_id = k.value ->> 1 \
              left join fact f on f.lane = m.lane and f.position = m.facts_position \
              left join counter c on c.lane = m.lane and c.member_id = m.member_id",
@@ -310,7 +313,7 @@ impl BookRecord {
 }
 
 const IDENTITIES: Sql = Sql {
-    sqlite: "select d.identity_hash, d.member_id from json_each($1) k \
+    sqlite: "select d.identity_hash, d.member_id from jsonb_each($1) k \
              cross join directory d on d.identity_hash = k.value ->> 0",
     postgres: "select d.identity_hash, d.member_id from unnest($1::text[]) k (identity_hash) \
                join directory d on d.identity_hash = k.identity_hash",

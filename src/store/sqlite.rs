@@ -11,7 +11,7 @@ use super::conn::Conn;
 use super::error::StoreError;
 use super::{Identity, Options, identify};
 
-/// Older ones can corrupt a database in WAL mode.
+/// Older ones can corrupt a database in WAL mode, and lack `jsonb_each` (3.51).
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 
 /// The writer waits for itself only, in the pool; this is for a backup or a person with a shell.

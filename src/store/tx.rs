@@ -22,7 +22,7 @@ pub struct Tx {
 
 const LOCK: Sql = Sql {
     sqlite: "select lane, position, hash, time_us, claims, documents_revision from lane \
-             where lane in (select value ->> 0 from json_each($1)) order by lane",
+             where lane in (select value ->> 0 from jsonb_each($1)) order by lane",
     // Rows are locked as they leave the sort, hence in ascending order: nobody can deadlock.
     postgres: "select lane, position, hash, time_us, claims, documents_revision from lane \
                where lane = any($1::int[]) order by lane for update",
@@ -30,7 +30,7 @@ const LOCK: Sql = Sql {
 
 const STORED_KEYS: Sql = Sql {
     sqlite: "select k.source, k.settlement_id, k.lane, k.claim_no, k.member_id \
-             from json_each($1) v cross join settlement_key k \
+             from jsonb_each($1) v cross join settlement_key k \
              on k.settlement_id = v.value ->> 1 and k.source = v.value ->> 0",
     postgres: "select k.source, k.settlement_id, k.lane, k.claim_no, k.member_id \
                from unnest($1::text[], $2::text[]) v (source, settlement_id) \
@@ -80,7 +80,7 @@ impl Tx {
 
     /// Takes the keys that are free, first insert wins, waiting for whoever is about to take one.
     /// Gives the stored rows of the others. `keys` are sorted and distinct, in the same order
-    /// everywhere, so that two batches never wait for each other.
+    /// everywhere and once in a transaction, so that two batches never wait for each other.
     pub async fn insert_keys(&mut self, keys: &[KeyRow]) -> Result<Vec<KeyRow>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());

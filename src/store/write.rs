@@ -10,7 +10,7 @@ use crate::core::decision::code;
 const HEADS: Sql = Sql {
     sqlite: "update lane set position = v.value ->> 1, hash = v.value ->> 2, \
              time_us = v.value ->> 3, claims = v.value ->> 4, documents_revision = v.value ->> 5 \
-             from json_each($1) v where lane.lane = v.value ->> 0",
+             from jsonb_each($1) v where lane.lane = v.value ->> 0",
     postgres: "update lane set position = v.position, hash = v.hash, time_us = v.time_us, \
                claims = v.claims, documents_revision = v.documents_revision \
                from unnest($1::int[], $2::bigint[], $3::text[], $4::bigint[], $5::bigint[], \
@@ -34,7 +34,7 @@ pub(super) async fn heads(conn: Conn<'_>, rows: &[LaneHead]) -> Result<(), Store
 const EVENTS: Sql = Sql {
     sqlite: "insert into event (lane, position, time_us, hash, body) \
              select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-             from json_each($1)",
+             from jsonb_each($1)",
     postgres: "insert into event (lane, position, time_us, hash, body) \
                select * from unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::text[])",
 };
@@ -48,7 +48,7 @@ pub(super) async fn events(conn: Conn<'_>, rows: &[EventRow]) -> Result<(), Stor
 
 const FACTS: Sql = Sql {
     sqlite: "insert into fact (lane, position, salt, body) \
-             select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from json_each($1)",
+             select value ->> 0, value ->> 1, value ->> 2, value ->> 3 from jsonb_each($1)",
     postgres: "insert into fact (lane, position, salt, body) \
                select * from unnest($1::int[], $2::bigint[], $3::text[], $4::text[])",
 };
@@ -87,7 +87,7 @@ const CLAIMS: Sql = Sql {
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
          value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 15, value ->> 16, \
-         value ->> 17 from json_each($1) where true"
+         value ->> 17 from jsonb_each($1) where true"
     ),
     postgres: upsert_claims!(
         "select v.lane, v.claim_no, v.member_id, v.source, v.settlement_id, v.visit_id, \
@@ -141,7 +141,7 @@ macro_rules! upsert_members {
 const MEMBERS: Sql = Sql {
     sqlite: upsert_members!(
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3 \
-         from json_each($1) where true"
+         from jsonb_each($1) where true"
     ),
     postgres: upsert_members!(
         "select v.lane, v.member_id, v.facts_position, v.time_us, v.time_us \
@@ -173,7 +173,7 @@ macro_rules! upsert_counters {
 const COUNTERS: Sql = Sql {
     sqlite: upsert_counters!(
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6, value ->> 7 from json_each($1) where true"
+         value ->> 6, value ->> 7 from jsonb_each($1) where true"
     ),
     postgres: upsert_counters!(
         "select * from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], \
@@ -208,7 +208,7 @@ macro_rules! upsert_payouts {
 const PAYOUTS: Sql = Sql {
     sqlite: upsert_payouts!(
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6 from json_each($1) where true"
+         value ->> 6 from jsonb_each($1) where true"
     ),
     postgres: upsert_payouts!(
         "select * from unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], \
@@ -232,7 +232,7 @@ pub(super) async fn payouts(conn: Conn<'_>, rows: &[PayoutRow]) -> Result<(), St
 const KEYS: Sql = Sql {
     sqlite: "insert into settlement_key (source, settlement_id, lane, claim_no, member_id) \
              select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 \
-             from json_each($1) where true on conflict do nothing returning source, settlement_id",
+             from jsonb_each($1) where true on conflict do nothing returning source, settlement_id",
     postgres: "insert into settlement_key (source, settlement_id, lane, claim_no, member_id) \
                select * from unnest($1::text[], $2::text[], $3::int[], $4::bigint[], $5::text[]) \
                on conflict do nothing returning source, settlement_id",
@@ -254,7 +254,7 @@ pub(super) async fn keys(
 
 const DELETE_KEYS: Sql = Sql {
     sqlite: "delete from settlement_key where (settlement_id, source) in \
-             (select value ->> 1, value ->> 0 from json_each($1))",
+             (select value ->> 1, value ->> 0 from jsonb_each($1))",
     postgres: "delete from settlement_key k \
                using unnest($1::text[], $2::text[]) v (source, settlement_id) \
                where k.settlement_id = v.settlement_id and k.source = v.source",
@@ -270,7 +270,7 @@ pub(super) async fn delete_keys(
 
 const IDENTITIES: Sql = Sql {
     sqlite: "insert into directory (identity_hash, member_id) \
-             select value ->> 0, value ->> 1 from json_each($1) where true on conflict do nothing",
+             select value ->> 0, value ->> 1 from jsonb_each($1) where true on conflict do nothing",
     postgres: "insert into directory (identity_hash, member_id) \
                select * from unnest($1::text[], $2::text[]) on conflict do nothing",
 };

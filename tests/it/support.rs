@@ -18,23 +18,23 @@ use greenlane::store::{
 use sqlx::{AssertSqlSafe, Connection};
 
 /// An empty database of one test.
-pub struct Database {
-    pub url: String,
-    pub is_postgres: bool,
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) is_postgres: bool,
 }
 
 impl Database {
     /// Opens it as most tests want it.
-    pub async fn open(&self) -> Store {
+    pub(crate) async fn open(&self) -> Store {
         self.open_with(&options()).await.unwrap()
     }
 
-    pub async fn open_with(&self, options: &Options) -> Result<Store, StoreError> {
+    pub(crate) async fn open_with(&self, options: &Options) -> Result<Store, StoreError> {
         Store::open(&self.url, options).await
     }
 
     /// Does to the database what the store never would.
-    pub async fn execute(&self, sql: &'static str) {
+    pub(crate) async fn execute(&self, sql: &'static str) {
         if self.is_postgres {
             let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
             sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();
@@ -47,7 +47,7 @@ impl Database {
 
 impl Database {
     /// One text, read past the store.
-    pub async fn text(&self, sql: &'static str) -> String {
+    pub(crate) async fn text(&self, sql: &'static str) -> String {
         if self.is_postgres {
             let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
             sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap()
@@ -58,12 +58,12 @@ impl Database {
     }
 }
 
-pub fn options() -> Options {
+pub(crate) fn options() -> Options {
     Options { lanes: 4, directory_key_check: "check".into(), readers_max: 4 }
 }
 
 /// Where PostgreSQL is. `None` where the tests may do without.
-pub fn postgres_url() -> Option<String> {
+pub(crate) fn postgres_url() -> Option<String> {
     let url = std::env::var("TEST_POSTGRES_URL").ok();
     let is_required = std::env::var("GREENLANE_TEST_REQUIRE_POSTGRES").is_ok_and(|it| it == "1");
     assert!(url.is_some() || !is_required, "TEST_POSTGRES_URL is required and not set");
@@ -74,7 +74,7 @@ pub fn postgres_url() -> Option<String> {
 ///
 /// SQLite always runs. PostgreSQL runs where `TEST_POSTGRES_URL` points at one, and the whole
 /// check sets it, so a contract that holds on one backend only cannot merge.
-pub async fn on_every_backend(contract: impl AsyncFn(Database)) {
+pub(crate) async fn on_every_backend(contract: impl AsyncFn(Database)) {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/ledger.db", directory.path().display());
     contract(Database { url, is_postgres: false }).await;
@@ -83,7 +83,7 @@ pub async fn on_every_backend(contract: impl AsyncFn(Database)) {
 }
 
 /// Runs one contract on PostgreSQL, in a schema of its own.
-pub async fn on_postgres(contract: impl AsyncFn(Database)) {
+pub(crate) async fn on_postgres(contract: impl AsyncFn(Database)) {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     let Some(admin_url) = postgres_url() else { return };
     let schema = format!("t{}_{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
@@ -98,7 +98,7 @@ pub async fn on_postgres(contract: impl AsyncFn(Database)) {
     eprintln!("held on postgres");
 }
 
-pub const PLAN: &str = r#"
+pub(crate) const PLAN: &str = r#"
 plan_id = "rongjunbao"
 version = "2024"
 name = "荣军保"
@@ -117,13 +117,13 @@ rate = "1"
 limits = [{ amount = "300000.00", per = "period" }]
 "#;
 
-pub fn plans() -> Plans {
+pub(crate) fn plans() -> Plans {
     let mut plans = Plans::default();
     plans.publish(Arc::new(plan_document::read(PLAN).unwrap()));
     plans
 }
 
-pub fn roster() -> Roster {
+pub(crate) fn roster() -> Roster {
     serde_json::from_value(serde_json::json!({
         "external_id": "bureau-1", "cert_type": "01", "cert_no": "370299194903120017",
         "name": "甲", "classes": [{"class_code": "A", "grade": 5, "start": "2020-01-01"}],
@@ -133,7 +133,7 @@ pub fn roster() -> Roster {
 }
 
 /// A settlement as a hospital would send it, with a burden above the deductible.
-pub fn settlement(id: &str) -> Arc<Settlement> {
+pub(crate) fn settlement(id: &str) -> Arc<Settlement> {
     Arc::new(
         serde_json::from_value(serde_json::json!({
             "source": "370200", "settlement_id": id, "visit_id": format!("visit-{id}"),
@@ -158,7 +158,7 @@ pub fn settlement(id: &str) -> Arc<Settlement> {
 
 /// A member on the roster with the claims of `settlements`, recorded as the ledger would: one
 /// event for the member, one for each claim. Time is that many µs after the epoch.
-pub fn recorded(head: &mut LaneHead, member: &str, settlements: &[Arc<Settlement>]) -> Rows {
+pub(crate) fn recorded(head: &mut LaneHead, member: &str, settlements: &[Arc<Settlement>]) -> Rows {
     let mut rows = Rows::default();
     let mut book = Book::new(member.into());
     book.roster = Arc::new(roster());
@@ -215,7 +215,7 @@ fn append(rows: &mut Rows, head: &mut LaneHead, member: &str, effect: &Effect) {
 }
 
 /// Records claims in one transaction, with their keys.
-pub async fn record(store: &Store, lane: u16, member: &str, ids: &[&str]) -> Rows {
+pub(crate) async fn record(store: &Store, lane: u16, member: &str, ids: &[&str]) -> Rows {
     let mut tx = store.begin().await.unwrap();
     let mut head = tx.lock_lanes(&[lane]).await.unwrap().remove(0);
     let settlements: Vec<_> = ids.iter().map(|id| settlement(id)).collect();
@@ -228,7 +228,7 @@ pub async fn record(store: &Store, lane: u16, member: &str, ids: &[&str]) -> Row
     rows
 }
 
-pub fn key(settlement: &Settlement, claim_id: ClaimId, member: &str) -> KeyRow {
+pub(crate) fn key(settlement: &Settlement, claim_id: ClaimId, member: &str) -> KeyRow {
     KeyRow {
         source: settlement.source.clone(),
         settlement_id: settlement.settlement_id.clone(),
