@@ -1,9 +1,71 @@
-//! Greenlane decides supplementary medical-insurance claims.
+//! Greenlane decides supplementary medical-insurance claims at the hospital's discharge window.
+//!
+//! A hospital's settlement record goes in; a decision with its full explanation comes out in
+//! milliseconds; the payout is instructed in the same commit.
+//!
+//! # The road of one settlement, and there is only this one
+//!
+//! ```text
+//! message ─ intake::read ─► Settlement ─ ledger ─► lane ─ core: book.apply ─► effects ─ store: one commit ─► reply
+//! ```
+//!
+//! # Code map, in the order data flows
+//!
+//! | module | what it is | what it never does |
+//! |---|---|---|
+//! | [`cli`] | one file per sub-command; `main.rs` only calls it | decide, open a database (but for `serve` and `demo`) |
+//! | [`config`], [`telemetry`], [`clock`] | settings, logs and traces, the one place that reads time | be looked up from anywhere else |
+//! | [`server`] | a bound socket in, an orderly end out | know what a claim is |
+//! | [`grpc`] | the wire: parse, render, status, layers | decide, or name a database |
+//! | [`intake`] | readers of hospital messages | guess: what cannot be read is named field by field |
+//! | [`ledger`] | the one write path: directory, queues, lanes, group commit | wait for a second lane, or run in a caller's task |
+//! | [`store`] | SQL for SQLite and PostgreSQL | know the wire, or decide |
+//! | [`core`] | money, settlements, plans, `adjudicate`, routing, the member's book | wait, read a clock, a file, a row or a message |
+//!
+//! Arrows point downwards only; `tests/it/tidy.rs` holds them.
+//!
+//! # Walk-through: submit
+//!
+//! A handler in [`grpc`] turns a request into a [`core::settlement::Settlement`], or answers with
+//! every bad field at once. [`ledger::Ledger::send`] asks the *directory* which member the person
+//! is (keyed hashes; first insert wins) and puts the command into the queue of that member's
+//! *lane*. The lane's writer takes what has gathered while the batch before it committed, and in
+//! one transaction locks the lane's row, inserts the settlement keys (what does not come back
+//! exists already), reads the books of the members concerned, lets [`core::book::Book::apply`]
+//! decide each command in order on a copy, and writes claims, events, counters and payouts in
+//! bulk. After the commit everyone is answered. A caller that hangs up only misses the answer.
+//!
+//! # Walk-through: the same settlement again
+//!
+//! Its key exists, so the lane reads the claim and [`core::settlement::Settlement::compare`]s.
+//! Nothing new: the claim comes back as it stands, marked replayed. Facts that were absent: a
+//! supplement; the claim and every later one of the member are decided again in order, and the
+//! difference moves once. Facts that differ: refused naming the fields.
+//!
+//! # Walk-through: a commit that fails
+//!
+//! A statement that fails rolls the batch back and the batch is halved until the culprit stands
+//! alone and is refused. An error on the commit itself leaves the outcome unknown: callers get
+//! `UNAVAILABLE` and repeat, and the repeat finds the truth by its key.
+//!
+//! # Invariants, each with the test that keeps it
+//!
+//! - Every chain of steps leads from the bill to the payout, and adjustments and payout add up to
+//!   the bill: `core::adjudicate::tests::every_decision_closes_and_no_limit_is_passed`.
+//! - Deciding again changes nothing that stands:
+//!   `core::book::tests::deciding_again_from_any_claim_on_changes_nothing_that_stands`.
+//! - What was acknowledged survives `kill -9`, once: `crash` in the integration tests.
+//! - Money never touches a float, time is read in [`clock`] only, modules name only what lies
+//!   below them: `tidy` in the integration tests.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core;
+pub mod grpc;
 pub mod intake;
 pub mod ledger;
+pub mod pb;
+pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -1,3 +1,7 @@
-//! The binary.
+//! The binary: sub-commands and exit codes, nothing else.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    greenlane::cli::run(std::env::args_os())
+}

@@ -9,6 +9,7 @@ pub mod checks;
 pub mod claim;
 pub mod day;
 pub mod decision;
+pub mod entitlement;
 pub mod event;
 pub mod explain;
 pub mod member;

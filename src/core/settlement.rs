@@ -11,6 +11,15 @@ use super::personal::Personal;
 /// practice: 潜山, civil-servant subsidy).
 pub const TOLERANCE: Fen = Fen::ONE;
 
+/// `fund_pay_type` of what is no fund's money: the personal and the family account, and what the
+/// hospital bears or waives (`domain.md` 1.11).
+const NOT_FUNDS: [&str; 6] = ["310200", "310201", "390500", "999996", "630100", "630101"];
+
+/// Whether a `fund_pay_type` names a fund. Account and hospital money have fields of their own.
+pub fn is_fund(fund_code: &str) -> bool {
+    !NOT_FUNDS.contains(&fund_code)
+}
+
 /// What basic insurance settled for one stay (national transactions 2304 and 5203).
 ///
 /// Amounts are as stated by the sender; `None` means not stated. `total` is always there.

@@ -9,12 +9,8 @@ use super::{Message, Reading, Unreadable};
 use crate::core::checks::{Checks, limits};
 use crate::core::money::Fen;
 use crate::core::settlement::{
-    Amounts, Diagnosis, FundPayment, Line, Person, Settlement, TOLERANCE,
+    Amounts, Diagnosis, FundPayment, Line, Person, Settlement, TOLERANCE, is_fund,
 };
-
-/// `fund_pay_type` of what is no fund's money: the personal and the family account, and what the
-/// hospital bears or waives (`domain.md` 1.11).
-const NOT_FUNDS: [&str; 6] = ["310200", "310201", "390500", "999996", "630100", "630101"];
 
 /// What the message answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -322,7 +318,7 @@ impl Parts<'_> {
 /// One row of `setldetail`; `None` where it is no fund's money.
 fn fund(row: Places<'_, '_>, checks: &mut Checks) -> Option<FundPayment> {
     let fund_code = row.text(names::FUND_CODE, limits::FUND_CODE_MAX, checks);
-    if fund_code.as_deref().is_some_and(|code| NOT_FUNDS.contains(&code)) {
+    if fund_code.as_deref().is_some_and(|code| !is_fund(code)) {
         return None;
     }
     row.require(names::FUND_CODE, checks);

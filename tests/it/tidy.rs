@@ -18,6 +18,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("store", &["core", "store"]),
     ("ledger", &["clock", "config", "core", "ledger", "store"]),
     ("intake", &["core", "intake"]),
+    ("pb", &["pb"]),
     ("feed", &["core", "feed", "ledger", "store"]),
     ("payout", &["clock", "core", "ledger", "payout", "store"]),
     ("report", &["core", "report", "store"]),
@@ -72,7 +73,7 @@ const MODULES: &[(&str, &[&str])] = &[
 
 /// Which modules may name a crate that brings the outside world. The rest stays free of it.
 const CRATES: &[(&str, &[&str])] = &[
-    ("tonic", &["cli", "grpc", "lib", "server"]),
+    ("tonic", &["cli", "grpc", "lib", "pb", "server"]),
     ("sqlx", &["config", "store"]),
     ("tokio", &["cli", "feed", "grpc", "ledger", "main", "payout", "server", "store"]),
     ("clap", &["cli", "config", "main"]),

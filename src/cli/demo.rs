@@ -1,0 +1,205 @@
+//! `greenlane demo`: the main job on real messages, against the real server.
+
+use std::path::Path;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
+
+use super::Failure;
+use super::client::told;
+use super::serve::error_chain;
+use super::statement::{self, Language, yuan};
+use crate::clock;
+use crate::ledger::{DirectoryKey, Ledger};
+use crate::pb;
+use crate::server::{self, Limits, ServerError};
+use crate::store::{Options, Store};
+
+const PLAN: &str = include_str!("../../deploy/plans/qingdao-rongjun.toml");
+const ROSTER: &str = include_str!("../../deploy/demo/roster.ndjson");
+
+/// The messages in the order they are sent, with what each one shows.
+const MESSAGES: [(&str, &str); 7] = [
+    (
+        "Three stays of one person: the deductible is borne once a year.",
+        include_str!("../../tests/fixtures/messages/18_composite_ingest_case_a_stay1.json"),
+    ),
+    (
+        "The second stay.",
+        include_str!("../../tests/fixtures/messages/18b_composite_case_a_stay2.json"),
+    ),
+    (
+        "The third stay.",
+        include_str!("../../tests/fixtures/messages/18c_composite_case_a_stay3.json"),
+    ),
+    (
+        "A stay with fee lines: the escort bed is not paid.",
+        include_str!("../../tests/fixtures/messages/18d_composite_case_b_with_lines.json"),
+    ),
+    (
+        "The second stay once more: the claim comes back, no money moves.",
+        include_str!("../../tests/fixtures/messages/17_2304_duplicate_resend_of_02.json"),
+    ),
+    (
+        "A person who is not on the roster.",
+        include_str!("../../tests/fixtures/messages/20_2304_person_without_coverage.json"),
+    ),
+    (
+        "A payout above the green channel's ceiling: a person must look.",
+        include_str!("../../tests/fixtures/messages/21_2304_above_green_ceiling.json"),
+    ),
+];
+
+/// What the three stays of the first case must add up to, as published (fen).
+const PUBLISHED_CASE: [i64; 4] = [23_900_000, 11_300_000, 12_100_000, 500_000];
+
+pub(super) async fn run() -> Result<(), Failure> {
+    let directory = tempfile::tempdir().map_err(Failure::told)?;
+    let demo = Demo::start(directory.path()).await?;
+    println!("A server is up at {} with a fresh SQLite database.\n", demo.address);
+    demo.publish_plan().await?;
+    demo.import_roster().await?;
+    let claims = demo.send_messages().await?;
+    print_published_case(&claims)?;
+    demo.print_balance().await?;
+    println!("{NEXT}");
+    demo.stop().await
+}
+
+/// How to go on.
+const NEXT: &str = "\
+How to go on:
+  greenlane serve                                     a server on 127.0.0.1:7443 with ./greenlane.db
+  greenlane plan publish deploy/plans/qingdao-rongjun.toml
+  greenlane member import deploy/demo/roster.ndjson
+  grpcurl -plaintext 127.0.0.1:7443 list              reflection is on
+  buf curl --http2-prior-knowledge --protocol grpc \\
+    http://127.0.0.1:7443/greenlane.v1.PlanService/ListPlans -d '{}'
+  greenlane claim show 3-1 --lang zh                  any claim, explained
+  greenlane --help                                    everything else";
+
+struct Demo {
+    address: String,
+    channel: Channel,
+    shutdown: CancellationToken,
+    server: JoinHandle<Result<(), ServerError>>,
+}
+
+impl Demo {
+    async fn start(directory: &Path) -> Result<Demo, Failure> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(Failure::told)?;
+        let key = DirectoryKey::new(key);
+        let database = format!("sqlite://{}", directory.join("demo.db").display());
+        let options = Options { lanes: 8, directory_key_check: key.check(), readers_max: 4 };
+        let store = Store::open(&database, &options).await;
+        let store = store.map_err(|error| Failure::Told(error_chain(&error)))?;
+        let ledger = Ledger::start(store, key, clock::now).await;
+        let ledger = ledger.map_err(|error| Failure::Told(error_chain(&error)))?;
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.map_err(Failure::told)?;
+        let address = format!("http://{}", listener.local_addr().map_err(Failure::told)?);
+        let shutdown = CancellationToken::new();
+        let limits = Limits::default();
+        let server = tokio::spawn(server::run(listener, ledger, limits, shutdown.clone()));
+        let channel = tonic::transport::Endpoint::from_shared(address.clone())
+            .map_err(Failure::told)?
+            .connect()
+            .await
+            .map_err(Failure::told)?;
+        Ok(Demo { address, channel, shutdown, server })
+    }
+
+    async fn publish_plan(&self) -> Result<(), Failure> {
+        let mut plans = pb::plan_service_client::PlanServiceClient::new(self.channel.clone());
+        let request = pb::PublishPlanRequest { document: PLAN.to_owned(), validate_only: false };
+        let answer =
+            plans.publish_plan(request).await.map_err(|status| told(&status))?.into_inner();
+        let plan = answer.plan.unwrap_or_default();
+        println!("Published plan {} {} ({}).", plan.plan_id, plan.version, plan.name);
+        Ok(())
+    }
+
+    async fn import_roster(&self) -> Result<(), Failure> {
+        let mut members = pb::member_service_client::MemberServiceClient::new(self.channel.clone());
+        let mut requests = Vec::new();
+        for line in ROSTER.lines() {
+            let member = super::roster::read_line(line).map_err(Failure::told)?;
+            requests.push(pb::ImportMembersRequest { member: Some(member) });
+        }
+        let answer = members.import_members(tokio_stream::iter(requests)).await;
+        let answer = answer.map_err(|status| told(&status))?.into_inner();
+        if let Some(refusal) = answer.refused.first() {
+            let why = refusal.refusal.clone().unwrap_or_default();
+            return Err(Failure::Told(statement::refusal_text(&why)));
+        }
+        println!("Imported a roster: {} members.\n", answer.created_count);
+        Ok(())
+    }
+
+    async fn send_messages(&self) -> Result<Vec<pb::Claim>, Failure> {
+        let mut settlements =
+            pb::settlement_service_client::SettlementServiceClient::new(self.channel.clone());
+        let mut claims = Vec::new();
+        for (what, payload) in MESSAGES {
+            println!("{what}");
+            let request = pb::SubmitMessageRequest {
+                sender: "demo-hospital".to_owned(),
+                payload: payload.into(),
+                infno: "2304".to_owned(),
+                ..pb::SubmitMessageRequest::default()
+            };
+            let answer = settlements.submit_message(request).await;
+            let answer = answer.map_err(|status| told(&status))?.into_inner();
+            let claim = answer.claim.ok_or_else(|| Failure::told("no claim came back"))?;
+            if answer.replayed {
+                println!("claim {} replayed as it stands\n", claim.claim_id);
+                continue;
+            }
+            println!("{}", statement::of_claim(&claim, Language::En));
+            claims.push(claim);
+        }
+        Ok(claims)
+    }
+
+    async fn print_balance(&self) -> Result<(), Failure> {
+        let mut members = pb::member_service_client::MemberServiceClient::new(self.channel.clone());
+        let selector = pb::get_balance_request::Selector::ExternalId("RJ-000001".to_owned());
+        let request = pb::GetBalanceRequest {
+            selector: Some(selector),
+            plan_id: String::new(),
+            date: "2024-12-31".to_owned(),
+        };
+        let answer =
+            members.get_balance(request).await.map_err(|status| told(&status))?.into_inner();
+        println!("The first person's balance at the end of 2024:");
+        println!("{}", statement::of_balances(&answer.balances));
+        Ok(())
+    }
+
+    async fn stop(self) -> Result<(), Failure> {
+        self.shutdown.cancel();
+        self.server.await.map_err(Failure::told)?.map_err(Failure::told)
+    }
+}
+
+/// Adds up the three stays and holds them against what was published.
+fn print_published_case(claims: &[pb::Claim]) -> Result<(), Failure> {
+    let mut sums = [0; 4];
+    for claim in claims.iter().take(3) {
+        let total = claim.settlement.as_ref().map_or(0, |settlement| settlement.total_fen);
+        let decision = claim.decision.clone().unwrap_or_default();
+        let (plan, person) = (decision.payout_fen, decision.patient_share_fen);
+        for (sum, part) in sums.iter_mut().zip([total, total - plan - person, plan, person]) {
+            *sum += part;
+        }
+    }
+    let [total, funds, plan, person] = sums.map(yuan);
+    println!("The three stays: {total} = funds {funds} + plan {plan} + person {person}.");
+    if sums == PUBLISHED_CASE {
+        println!("That is the published case, to the cent.\n");
+        Ok(())
+    } else {
+        Err(Failure::told("that is not the published case"))
+    }
+}

@@ -1,0 +1,117 @@
+//! The command line: one file per sub-command. All but `serve` and `demo` are clients of a server.
+
+mod claim;
+mod client;
+mod demo;
+mod health;
+mod member;
+mod plan;
+mod roster;
+mod serve;
+mod statement;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Client, ConfigError, EXIT_WRONG_SETTING, Settings};
+
+/// Decides supplementary medical-insurance claims at the hospital's discharge window.
+///
+/// Start with `greenlane demo`: it runs the main job on real messages and says how to go on.
+#[derive(Parser)]
+#[command(name = "greenlane", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API until SIGTERM.
+    ///
+    /// The database is made and migrated when it is new. Callers are not authenticated yet, so
+    /// only loopback addresses are served unless `--allow-unauthenticated` is given. Every setting
+    /// can also come from `--config FILE` or a `GREENLANE_*` variable; `greenlane config` shows
+    /// what is in force and where it came from.
+    Serve(Box<Settings>),
+    /// Run the main job on real messages: a server, a plan, a roster, both published cases.
+    ///
+    /// Needs nothing: a fresh embedded database in a temporary directory, a free loopback port.
+    Demo,
+    /// Publish, list, show and check plans (方案).
+    #[command(subcommand)]
+    Plan(plan::PlanCommand),
+    /// Import and show members (参保对象).
+    #[command(subcommand)]
+    Member(member::MemberCommand),
+    /// Show claims (赔案).
+    #[command(subcommand)]
+    Claim(claim::ClaimCommand),
+    /// Ask a server whether it is ready. Exits 0 when it serves, 1 when it does not.
+    Healthcheck(Client),
+    /// Print every setting in force with its origin, secrets hidden.
+    Config(Box<Settings>),
+}
+
+/// Why a command ended without doing its work.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    Told(String),
+}
+
+impl Failure {
+    fn told(text: impl std::fmt::Display) -> Failure {
+        Failure::Told(format!("{text}"))
+    }
+}
+
+/// Runs one command line and returns its exit code: 0 done, 1 failed, 64 wrong settings or words.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { EXIT_WRONG_SETTING } else { 0 };
+            let _ = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("greenlane: cannot start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(cli.command.run());
+    // A task that hangs must not keep the process after its command has ended.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(500));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("greenlane: {failure}");
+            match failure {
+                Failure::Config(_) => ExitCode::from(EXIT_WRONG_SETTING),
+                Failure::Told(_) => ExitCode::FAILURE,
+            }
+        }
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Command::Serve(settings) => serve::run(&settings).await,
+            Command::Demo => demo::run().await,
+            Command::Plan(command) => plan::run(command).await,
+            Command::Member(command) => member::run(command).await,
+            Command::Claim(command) => claim::run(command).await,
+            Command::Healthcheck(server) => health::run(server).await,
+            Command::Config(settings) => serve::print_config(&settings),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Answers of the server as people read them: what was decided, why, what is to be done.
+
+use std::fmt::Write;
+
+use crate::core::money::Fen;
+use crate::pb;
+
+/// The language of an explanation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    /// 简体中文.
+    Zh,
+    /// English.
+    En,
+}
+
+impl Language {
+    fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+        match self {
+            Language::Zh => zh,
+            Language::En => en,
+        }
+    }
+}
+
+/// Yuan from the fen of an answer. The server never sends a negative amount.
+pub(super) fn yuan(fen: i64) -> String {
+    Fen::new(fen).map_or_else(|| format!("{fen} fen"), |fen| fen.to_string())
+}
+
+/// A claim with its decision, step by step, and what is to be done.
+pub(super) fn of_claim(claim: &pb::Claim, language: Language) -> String {
+    let mut out = String::new();
+    let settlement = claim.settlement.clone().unwrap_or_default();
+    let title = language.of("赔案", "claim");
+    let of = language.of("结算", "settlement");
+    let id = if claim.claim_id.is_empty() {
+        language.of("（试算）", "(quote)")
+    } else {
+        &claim.claim_id
+    };
+    let key = format!("{}/{}", settlement.source, settlement.settlement_id);
+    let _ = writeln!(out, "{title} {id}  {of} {key}  {}", standing(claim, language));
+    if let Some(decision) = &claim.decision {
+        for step in &decision.steps {
+            let text = language.of(&step.text_zh, &step.text_en);
+            let (before, after) = (yuan(step.before_fen), yuan(step.after_fen));
+            let _ = writeln!(out, "  {before:>12} → {after:>12}  {text}");
+        }
+        let _ = writeln!(out, "  {}", balance_line(&settlement, decision, language));
+    }
+    for reason in &claim.review_reasons {
+        let evidence: Vec<String> =
+            reason.evidence.iter().map(|fact| format!("{} {}", fact.key, fact.value)).collect();
+        let text = language.of(&reason.text_zh, &reason.text_en);
+        let _ = writeln!(out, "  {}: {text} [{}]", reason.code, evidence.join(", "));
+    }
+    for payout in &claim.payouts {
+        let amount = yuan(payout.amount_fen);
+        let (kind, state) = (payout.kind().as_str_name(), payout.state().as_str_name());
+        let (kind, state) = (bare(kind, "PAYOUT_KIND_"), bare(state, "PAYOUT_STATE_"));
+        let _ = writeln!(out, "  {kind} {} {amount} {state}", payout.payout_id);
+    }
+    let _ = writeln!(out, "  {} {}", language.of("下一步：", "next:"), next_step(claim, language));
+    out
+}
+
+fn bare<'a>(name: &'a str, prefix: &str) -> &'a str {
+    name.strip_prefix(prefix).unwrap_or(name)
+}
+
+fn standing(claim: &pb::Claim, language: Language) -> String {
+    let state = claim.state();
+    let word = match state {
+        pb::ClaimState::Incomplete => language.of("资料不全", "INCOMPLETE"),
+        pb::ClaimState::Pended => language.of("待人工审核", "PENDED for review"),
+        pb::ClaimState::InformationRequested => language.of("待补件", "INFORMATION REQUESTED"),
+        pb::ClaimState::Approved => match claim.route() {
+            pb::Route::Green => language.of("绿色通道通过", "APPROVED by the green channel"),
+            _ => language.of("审核通过", "APPROVED"),
+        },
+        pb::ClaimState::Paid => language.of("已支付", "PAID"),
+        pb::ClaimState::Denied => language.of("不予赔付", "DENIED"),
+        pb::ClaimState::Voided => language.of("已撤销", "VOIDED"),
+        pb::ClaimState::Unspecified => "?",
+    };
+    if claim.denial_reason.is_empty() {
+        word.to_owned()
+    } else {
+        format!("{word} ({})", claim.denial_reason)
+    }
+}
+
+/// Who bears the bill, in one line that adds up.
+fn balance_line(
+    settlement: &pb::Settlement,
+    decision: &pb::Decision,
+    language: Language,
+) -> String {
+    let others = settlement.total_fen - decision.burden_fen;
+    let (total, others) = (yuan(settlement.total_fen), yuan(others));
+    let (plan, person) = (yuan(decision.payout_fen), yuan(decision.patient_share_fen));
+    match language {
+        Language::Zh => format!("{total} = 基金及医院 {others} + 本方案 {plan} + 个人 {person}"),
+        Language::En => {
+            format!("{total} = funds and hospital {others} + plan {plan} + person {person}")
+        }
+    }
+}
+
+fn next_step(claim: &pb::Claim, language: Language) -> &'static str {
+    let (zh, en) = match claim.next_step() {
+        pb::NextStep::DeductAtWindow => ("窗口直接扣减赔付金额", "deduct the payout at the window"),
+        pb::NextStep::AwaitTransfer => {
+            ("个人先付清，赔付将转入其账户", "collect the burden; the payout is transferred")
+        }
+        pb::NextStep::AwaitReview => {
+            ("个人先付清，赔付待人工审核", "collect the burden; a person reviews the claim")
+        }
+        pb::NextStep::SendMissingFacts => ("补传缺失信息", "send the missing facts"),
+        pb::NextStep::SendInformation => ("提交补件", "send the requested material"),
+        pb::NextStep::CollectWholeBurden => {
+            ("个人负担全部由本人支付", "collect the whole burden; nothing is paid")
+        }
+        pb::NextStep::None | pb::NextStep::Unspecified => ("无", "nothing to do"),
+    };
+    match language {
+        Language::Zh => zh,
+        Language::En => en,
+    }
+}
+
+/// A member as the roster has it.
+pub(super) fn of_member(member: &pb::Member) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "member {}  {}  {}", member.member_id, member.external_id, member.name);
+    let dates = |start: &str, end: &str| {
+        if end.is_empty() { format!("from {start}") } else { format!("{start} to {end}") }
+    };
+    for class in &member.classes {
+        let grade = if class.grade > 0 { format!(" grade {}", class.grade) } else { String::new() };
+        let dates = dates(&class.start_date, &class.end_date);
+        let _ = writeln!(out, "  class {}{grade} {dates}", class.class_code);
+    }
+    for coverage in &member.coverages {
+        let dates = dates(&coverage.start_date, &coverage.end_date);
+        let _ = writeln!(out, "  covered by {} {dates}", coverage.plan_id);
+    }
+    if member.coverages.is_empty() {
+        out.push_str("  no coverage\n");
+    }
+    out
+}
+
+/// What a member has used and has left.
+pub(super) fn of_balances(balances: &[pb::Balance]) -> String {
+    let mut out = String::new();
+    for balance in balances {
+        let (plan, responsibility) = (&balance.plan_id, &balance.responsibility);
+        let (start, end) = (&balance.period_start, &balance.period_end);
+        let _ = writeln!(out, "  {plan} {responsibility} {start} to {end}");
+        for (name, allowance) in [("deductible", &balance.deductible), ("paid", &balance.paid)] {
+            let Some(allowance) = allowance else { continue };
+            let used = yuan(allowance.used_fen);
+            let line = match (allowance.limit_fen, allowance.left_fen) {
+                (Some(limit), Some(left)) => {
+                    format!("{used} of {}, {} left", yuan(limit), yuan(left))
+                }
+                _ => used,
+            };
+            let _ = writeln!(out, "    {name:<10} {line}");
+        }
+        let _ = writeln!(
+            out,
+            "    {:<10} {} eligible, borne by the person",
+            "burden",
+            yuan(balance.burden_fen)
+        );
+    }
+    out
+}
+
+/// A refusal inside a stream in one text.
+pub(super) fn refusal_text(refusal: &pb::Refusal) -> String {
+    let mut text = refusal.message.clone();
+    for violation in &refusal.field_violations {
+        let _ = write!(text, "; {}: {}", violation.field, violation.description);
+    }
+    text
+}

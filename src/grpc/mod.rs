@@ -1,0 +1,29 @@
+//! The wire: requests are parsed, the ledger answers, answers are rendered. Decides nothing.
+//!
+//! Everything of tonic stays in here and in [`crate::server`]. A handler is three lines: parse, ask,
+//! render. What can be refused about a request is refused in [`parse`]; which code a refusal has is
+//! said in [`status`] alone; deadlines, limits and panics are [`layers`]' work for all methods.
+
+mod claim_service;
+pub(crate) mod layers;
+mod member_service;
+mod names;
+mod page;
+mod parse;
+mod plan_service;
+mod render;
+mod settlement_service;
+mod settlement_stream;
+pub(crate) mod status;
+
+pub(crate) use claim_service::Claims;
+pub(crate) use member_service::Members;
+pub(crate) use plan_service::PlanCatalogue;
+pub(crate) use settlement_service::Settlements;
+
+use crate::ledger::Mode;
+
+/// Whether a call that may be `validate_only` is carried out.
+fn mode(validate_only: bool) -> Mode {
+    if validate_only { Mode::Preview } else { Mode::Record }
+}

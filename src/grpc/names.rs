@@ -1,0 +1,42 @@
+//! Names that go both ways between the wire and the core.
+
+use crate::core::claim::ClaimState;
+use crate::pb;
+
+const CLAIM_STATES: [(ClaimState, pb::ClaimState); 7] = [
+    (ClaimState::Incomplete, pb::ClaimState::Incomplete),
+    (ClaimState::Pended, pb::ClaimState::Pended),
+    (ClaimState::InformationRequested, pb::ClaimState::InformationRequested),
+    (ClaimState::Approved, pb::ClaimState::Approved),
+    (ClaimState::Paid, pb::ClaimState::Paid),
+    (ClaimState::Denied, pb::ClaimState::Denied),
+    (ClaimState::Voided, pb::ClaimState::Voided),
+];
+
+const PAYEE_KINDS: [(&str, pb::PayeeKind); 3] = [
+    ("member", pb::PayeeKind::Member),
+    ("agent", pb::PayeeKind::Agent),
+    ("hospital", pb::PayeeKind::Hospital),
+];
+
+/// The state on the wire.
+pub(super) fn claim_state(state: ClaimState) -> pb::ClaimState {
+    let found = CLAIM_STATES.iter().find(|(core, _)| *core == state);
+    found.map_or(pb::ClaimState::Unspecified, |(_, wire)| *wire)
+}
+
+/// The state of the wire; none for `UNSPECIFIED`.
+pub(super) fn claim_state_of(state: pb::ClaimState) -> Option<ClaimState> {
+    CLAIM_STATES.iter().find(|(_, wire)| *wire == state).map(|(core, _)| *core)
+}
+
+/// The kind of payee on the wire.
+pub(super) fn payee_kind(name: &str) -> pb::PayeeKind {
+    let found = PAYEE_KINDS.iter().find(|(core, _)| *core == name);
+    found.map_or(pb::PayeeKind::Unspecified, |(_, wire)| *wire)
+}
+
+/// The kind of payee as the core keeps it; none for `UNSPECIFIED`.
+pub(super) fn payee_kind_name(kind: pb::PayeeKind) -> Option<&'static str> {
+    PAYEE_KINDS.iter().find(|(_, wire)| *wire == kind).map(|(core, _)| *core)
+}

@@ -1,0 +1,189 @@
+//! A settlement of the wire becomes one of the core.
+
+use std::collections::HashSet;
+
+use super::{Problems, missing, moment};
+use crate::core::checks::{Checks, limits};
+use crate::core::money::Fen;
+use crate::core::personal::Personal;
+use crate::core::settlement::{Amounts, Diagnosis, FundPayment, Line, Person, Settlement, is_fund};
+use crate::pb;
+
+/// Whether a settlement must have its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::grpc) enum Id {
+    /// It is to be recorded.
+    Required,
+    /// A quote: no id may exist yet.
+    Optional,
+}
+
+/// Reads a settlement; fields are named from the request on.
+pub(in crate::grpc) fn settlement(
+    message: Option<&pb::Settlement>,
+    id: Id,
+) -> Result<Settlement, Problems> {
+    let Some(message) = message else { return Err(missing("settlement")) };
+    let mut checks = Checks::default();
+    let settlement = checks.nested("settlement", |checks| read(message, id, checks));
+    checks.done(settlement)
+}
+
+fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
+    let source = checks.region("source", &message.source).unwrap_or_default();
+    if message.source.is_empty() {
+        checks.refuse("source", "is required");
+    }
+    let settlement_id = match id {
+        Id::Required => {
+            checks.required_code("settlement_id", &message.settlement_id, limits::SETTLEMENT_ID_MAX)
+        }
+        Id::Optional => {
+            let id = &message.settlement_id;
+            checks.code("settlement_id", id, limits::SETTLEMENT_ID_MAX).unwrap_or_default()
+        }
+    };
+    let admission_date = checks.day("admission_date", &message.admission_date);
+    let discharge_date = checks.day("discharge_date", &message.discharge_date);
+    checks.day_order("discharge_date", admission_date, discharge_date);
+    let hospital_code = &message.hospital_code;
+    let category = &message.medical_category;
+    Settlement {
+        source,
+        settlement_id,
+        visit_id: checks.code("visit_id", &message.visit_id, limits::VISIT_ID_MAX),
+        person: person(message.member.as_ref(), checks),
+        hospital_code: checks.code("hospital_code", hospital_code, limits::HOSPITAL_CODE_MAX),
+        hospital_level: checks.code("hospital_level", &message.hospital_level, limits::CODE_MAX),
+        region: checks.region("region", &message.region),
+        insured_region: checks.region("insured_region", &message.insured_region),
+        insurance_type: checks.code("insurance_type", &message.insurance_type, limits::CODE_MAX),
+        medical_category: checks.code("medical_category", category, limits::CODE_MAX),
+        admission_date,
+        discharge_date,
+        settle_time: moment(checks, "settle_time", message.settle_time.as_ref()),
+        diagnoses: diagnoses(&message.diagnoses, checks),
+        invoice_no: checks.code("invoice_no", &message.invoice_no, limits::INVOICE_NO_MAX),
+        amounts: amounts(message, checks),
+        funds: funds(&message.funds, checks),
+        lines: lines(&message.lines, checks),
+    }
+}
+
+fn person(member: Option<&pb::MemberIdentity>, checks: &mut Checks) -> Person {
+    let Some(member) = member else {
+        checks.refuse("member", "is required");
+        return Person::default();
+    };
+    checks.nested("member", |checks| {
+        if member.cert_no.is_empty() && member.card_no.is_empty() && member.psn_no.is_empty() {
+            checks.refuse("", "must have a cert_no, a card_no or a psn_no");
+        }
+        let mut personal = |field: &str, value: &str, max: usize| {
+            checks.text(field, value, max).map(Personal::new)
+        };
+        let cert_no = personal("cert_no", &member.cert_no, limits::CERT_NO_MAX);
+        let name = personal("name", &member.name, limits::NAME_MAX);
+        let psn_no = personal("psn_no", &member.psn_no, limits::PSN_NO_MAX);
+        let card_no = personal("card_no", &member.card_no, limits::CERT_NO_MAX);
+        let cert_type = checks.code("cert_type", &member.cert_type, limits::CODE_MAX);
+        Person { cert_type, cert_no, name, psn_no, card_no }
+    })
+}
+
+fn amounts(message: &pb::Settlement, checks: &mut Checks) -> Amounts {
+    if message.total_fen == 0 {
+        checks.refuse("total_fen", "is required and must be above zero");
+    }
+    let mut stated = |field: &str, fen: Option<i64>| fen.and_then(|fen| checks.fen(field, fen));
+    Amounts {
+        total: stated("total_fen", Some(message.total_fen)).unwrap_or_default(),
+        out_of_catalogue: stated("out_of_catalogue_fen", message.out_of_catalogue_fen),
+        over_limit: stated("over_limit_fen", message.over_limit_fen),
+        advance_self_pay: stated("advance_self_pay_fen", message.advance_self_pay_fen),
+        in_scope: stated("in_scope_fen", message.in_scope_fen),
+        basic_deductible: stated("basic_deductible_fen", message.basic_deductible_fen),
+        fund_total: stated("fund_total_fen", message.fund_total_fen),
+        hospital_borne: stated("hospital_borne_fen", message.hospital_borne_fen),
+        personal_total: stated("personal_total_fen", message.personal_total_fen),
+        account: stated("account_fen", message.account_fen),
+        cash: stated("cash_fen", message.cash_fen),
+    }
+}
+
+/// Rules go by code, so a name without one is no diagnosis.
+fn diagnoses(rows: &[pb::Diagnosis], checks: &mut Checks) -> Vec<Diagnosis> {
+    if !checks.at_most("diagnoses", rows.len(), limits::DIAGNOSES_MAX) {
+        return Vec::new();
+    }
+    let read = |(index, row): (usize, &pb::Diagnosis)| {
+        checks.item("diagnoses", index, |checks| Diagnosis {
+            code: Personal::new(checks.required_text(
+                "code",
+                &row.code,
+                limits::DIAGNOSIS_CODE_MAX,
+            )),
+            name: Personal::new(
+                checks.text("name", &row.name, limits::DIAGNOSIS_NAME_MAX).unwrap_or_default(),
+            ),
+        })
+    };
+    rows.iter().enumerate().map(read).collect()
+}
+
+/// What funds paid. Rows of zero say nothing, and account and hospital money is no fund's: left
+/// out as in a message, so that both roads bring the same facts.
+fn funds(rows: &[pb::FundPayment], checks: &mut Checks) -> Vec<FundPayment> {
+    if !checks.at_most("funds", rows.len(), limits::FUNDS_MAX) {
+        return Vec::new();
+    }
+    let read = |(index, row): (usize, &pb::FundPayment)| {
+        checks.item("funds", index, |checks| FundPayment {
+            fund_code: checks.required_text("fund_code", &row.fund_code, limits::FUND_CODE_MAX),
+            amount: checks.fen("amount_fen", row.amount_fen).unwrap_or_default(),
+        })
+    };
+    let mut funds: Vec<FundPayment> = rows.iter().enumerate().map(read).collect();
+    funds.retain(|fund| fund.amount > Fen::ZERO && is_fund(&fund.fund_code));
+    funds
+}
+
+fn lines(rows: &[pb::Line], checks: &mut Checks) -> Vec<Line> {
+    if !checks.at_most("lines", rows.len(), limits::LINES_MAX) {
+        return Vec::new();
+    }
+    let mut numbers = HashSet::with_capacity(rows.len());
+    let read = |(index, row)| {
+        checks.item("lines", index, |checks| {
+            let line = line(row, checks);
+            if !line.line_no.is_empty() && !numbers.insert(row.line_no.as_str()) {
+                checks.refuse("line_no", "must be unique inside the settlement");
+            }
+            line
+        })
+    };
+    rows.iter().enumerate().map(read).collect()
+}
+
+fn line(row: &pb::Line, checks: &mut Checks) -> Line {
+    let line_no = checks.required_code("line_no", &row.line_no, limits::LINE_NO_MAX);
+    let item_code = checks.text("item_code", &row.item_code, limits::ITEM_CODE_MAX);
+    let item_name = checks.text("item_name", &row.item_name, limits::ITEM_NAME_MAX);
+    let charge_class = checks.code("charge_class", &row.charge_class, limits::CODE_MAX);
+    let catalogue_level = checks.code("catalogue_level", &row.catalogue_level, limits::CODE_MAX);
+    let service_date = checks.day("service_date", &row.service_date);
+    let mut stated = |field: &str, fen: Option<i64>| fen.and_then(|fen| checks.fen(field, fen));
+    Line {
+        line_no,
+        item_code: item_code.map(Personal::new),
+        item_name: item_name.map(Personal::new),
+        charge_class,
+        catalogue_level,
+        service_date,
+        total: stated("total_fen", Some(row.total_fen)).unwrap_or_default(),
+        out_of_catalogue: stated("out_of_catalogue_fen", row.out_of_catalogue_fen),
+        over_limit: stated("over_limit_fen", row.over_limit_fen),
+        advance_self_pay: stated("advance_self_pay_fen", row.advance_self_pay_fen),
+        in_scope: stated("in_scope_fen", row.in_scope_fen),
+    }
+}

@@ -1,0 +1,171 @@
+//! Serves a ledger on a socket until it is told to stop. The caller binds the socket and owns the
+//! signal, so that tests serve on port 0 and end when they like.
+
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::server::NamedService;
+use tonic::transport::Server;
+use tonic::transport::server::{Router, TcpIncoming};
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+use tower::layer::util::{Identity, Stack};
+
+use crate::grpc::layers::CallLayer;
+use crate::grpc::status::MESSAGE_BYTES_MAX;
+use crate::grpc::{Claims, Members, PlanCatalogue, Settlements};
+use crate::ledger::Ledger;
+use crate::pb;
+use crate::pb::claim_service_server::ClaimServiceServer;
+use crate::pb::member_service_server::MemberServiceServer;
+use crate::pb::plan_service_server::PlanServiceServer;
+use crate::pb::settlement_service_server::SettlementServiceServer;
+
+/// Finds callers who vanished without a word.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often health looks at the lanes.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
+/// How long connections may take to end; with [`DRAIN_MAX`] below the ten seconds that a
+/// supervisor waits.
+const GRACE_MAX: Duration = Duration::from_secs(6);
+/// How long the lanes may take to commit what they accepted.
+const DRAIN_MAX: Duration = Duration::from_secs(3);
+
+/// What a server takes on at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Calls in flight in the whole server; a stream counts as one. Beyond it calls are refused.
+    pub in_flight_max: usize,
+    /// Calls in flight on one connection; beyond it they wait.
+    pub streams_per_connection_max: u32,
+    /// The longest that a call may take that is no stream.
+    pub timeout_max: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            in_flight_max: 4096,
+            streams_per_connection_max: 1024,
+            timeout_max: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Why a server could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The connections failed as a whole.
+    #[error("the server failed")]
+    Transport(#[from] tonic::transport::Error),
+    /// The descriptors of the API do not hold together: a fault of the build.
+    #[error("the descriptors of the API are damaged")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Serves `ledger` on `listener` until `shutdown` is cancelled, then ends within ten seconds:
+/// health says NOT_SERVING, streams answer what they accepted and end, calls in flight are answered,
+/// and the ledger is drained. Connections that stay silent or streams that stay open hold nothing.
+pub async fn run(
+    listener: TcpListener,
+    ledger: Ledger,
+    limits: Limits,
+    shutdown: CancellationToken,
+) -> Result<(), ServerError> {
+    let closing = CancellationToken::new();
+    let health = HealthReporter::new();
+    let router = router(&ledger, limits, &closing, &health)?;
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    report(&health, ledger.is_serving()).await;
+    let serving = router.serve_with_incoming_shutdown(incoming, closing.clone().cancelled_owned());
+    let watching = watch_health(&health, &ledger, &shutdown);
+    let ending = async {
+        watching.await;
+        // First nobody new is sent here, then those who are here are told.
+        report(&health, false).await;
+        closing.cancel();
+        tokio::time::sleep(GRACE_MAX).await;
+    };
+    let served = tokio::select! {
+        served = serving => served,
+        () = ending => {
+            tracing::warn!("connections were still open after the grace and are cut");
+            Ok(())
+        }
+    };
+    closing.cancel();
+    if tokio::time::timeout(DRAIN_MAX, ledger.drain()).await.is_err() {
+        tracing::error!("the lanes did not finish in time; callers repeat what was not answered");
+    }
+    Ok(served?)
+}
+
+type Calls = Stack<CallLayer, Identity>;
+
+fn router(
+    ledger: &Ledger,
+    limits: Limits,
+    closing: &CancellationToken,
+    health: &HealthReporter,
+) -> Result<Router<Calls>, ServerError> {
+    let settlements = Settlements::new(ledger.clone(), closing.clone());
+    let members = Members::new(ledger.clone(), closing.clone());
+    let claims = Claims::new(ledger.clone());
+    let plans = PlanCatalogue::new(ledger.clone());
+    let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let router = Server::builder()
+        .max_concurrent_streams(limits.streams_per_connection_max)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .layer(CallLayer::new(limits.in_flight_max, limits.timeout_max))
+        .add_service(
+            SettlementServiceServer::new(settlements).max_decoding_message_size(MESSAGE_BYTES_MAX),
+        )
+        .add_service(ClaimServiceServer::new(claims).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(MemberServiceServer::new(members).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(PlanServiceServer::new(plans).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(reflection().build_v1()?)
+        .add_service(reflection().build_v1alpha()?);
+    Ok(router)
+}
+
+/// Tells health what the ledger says until the shutdown.
+async fn watch_health(health: &HealthReporter, ledger: &Ledger, shutdown: &CancellationToken) {
+    let mut told = None;
+    let mut interval = tokio::time::interval(HEALTH_INTERVAL);
+    loop {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => return,
+            _ = interval.tick() => {}
+        }
+        let is_serving = ledger.is_serving();
+        if told != Some(is_serving) {
+            report(health, is_serving).await;
+            told = Some(is_serving);
+        }
+    }
+}
+
+/// Reports for the whole server and for each of its services.
+async fn report(health: &HealthReporter, is_serving: bool) {
+    let status = if is_serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let services = [
+        "",
+        SettlementServiceServer::<Settlements>::NAME,
+        ClaimServiceServer::<Claims>::NAME,
+        MemberServiceServer::<Members>::NAME,
+        PlanServiceServer::<PlanCatalogue>::NAME,
+    ];
+    for service in services {
+        health.set_service_status(service, status).await;
+    }
+}
