@@ -66,7 +66,7 @@ pub enum ServerError {
 }
 
 /// Serves `ledger` on `listener` until `shutdown` is cancelled, then ends within ten seconds:
-/// health says NOT_SERVING, streams answer what they accepted and end, calls in flight are answered,
+/// health says `NOT_SERVING`, streams answer what they accepted and end, calls in flight are answered,
 /// and the ledger is drained. Connections that stay silent or streams that stay open hold nothing.
 pub async fn run(
     listener: TcpListener,

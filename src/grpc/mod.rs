@@ -1,8 +1,8 @@
 //! The wire: requests are parsed, the ledger answers, answers are rendered. Decides nothing.
 //!
 //! Everything of tonic stays in here and in [`crate::server`]. A handler is three lines: parse, ask,
-//! render. What can be refused about a request is refused in [`parse`]; which code a refusal has is
-//! said in [`status`] alone; deadlines, limits and panics are [`layers`]' work for all methods.
+//! render. What can be refused about a request is refused in `parse`; which code a refusal has is
+//! said in `status` alone; deadlines, limits and panics are `layers`' work for all methods.
 
 mod claim_service;
 pub(crate) mod layers;
