@@ -1,5 +1,8 @@
 //! SQLite: one writer connection, and a pool that cannot write beside it.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -38,9 +41,10 @@ pub(super) async fn open(
         .foreign_keys(false)
         .busy_timeout(BUSY_TIMEOUT)
         .thread_name(|number| format!("sqlite-{number}"));
+    make_private(connect.get_filename()).map_err(|error| StoreError::Unreachable(error.into()))?;
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
     let writer =
-        pool().max_connections(1).connect_with(connect.clone().create_if_missing(true)).await?;
+        pool().max_connections(1).connect_with(connect.clone()).await?;
     let mut held = writer.acquire().await?;
     let version: String =
         sqlx::query_scalar("select sqlite_version()").fetch_one(&mut *held).await?;
@@ -56,6 +60,15 @@ pub(super) async fn open(
         .connect_with(connect.read_only(true))
         .await?;
     Ok((writer, reader, identity))
+}
+
+/// Makes a new database file that only its owner may read: it names persons. SQLite gives the
+/// files beside it the same mode. One that exists keeps what its operator gave it.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn parsed(version: &str) -> Option<(u32, u32, u32)> {

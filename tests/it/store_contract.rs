@@ -468,3 +468,17 @@ async fn a_corrupt_row_is_named_and_never_guessed_around() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_new_database_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("ledger.db");
+    let store = Store::open(&format!("sqlite://{}", path.display()), &options()).await.unwrap();
+    record(&store, 1, "m1", &["a"]).await;
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let mode = entry.unwrap().metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    store.close().await;
+}
