@@ -2,6 +2,7 @@
 //! is worth a line: that is said where things happen.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry_otlp::WithExportConfig;
@@ -17,6 +18,9 @@ use crate::config::{ConfigError, LogFormat};
 /// What the exporter itself is made of. Traces of sending traces would never end.
 const EXPORTER_TARGETS: [&str; 5] = ["h2", "hyper", "opentelemetry", "tonic", "tower"];
 
+/// How long the last traces may take: a collector that hangs must not hold up a shutdown.
+const FLUSH_MAX: Duration = Duration::from_millis(500);
+
 /// Owns what still has to be sent; keep it until the process ends.
 #[derive(Debug)]
 #[must_use = "dropping it ends the export of traces"]
@@ -27,7 +31,7 @@ pub struct Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if let Some(provider) = &self.provider
-            && let Err(error) = provider.shutdown()
+            && let Err(error) = provider.shutdown_with_timeout(FLUSH_MAX)
         {
             tracing::warn!(%error, "the last traces were not sent");
         }

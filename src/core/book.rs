@@ -10,7 +10,7 @@ use super::member::{CoverageOverlap, Roster};
 use super::money::Fen;
 use super::payout::{self, Payout};
 use super::plan::Plans;
-use super::route::{Evaluation, ReasonCode, Route, World, evaluate, reason};
+use super::route::{Evaluation, Reason, ReasonCode, Route, World, evaluate, reason};
 use super::settlement::{Comparison, Settlement};
 
 /// What the ledger knows of one member. Cheap to copy: a command works on a copy, so that a
@@ -103,6 +103,9 @@ pub enum Refusal {
     /// An import would make two coverages share a day.
     #[error(transparent)]
     Overlap(#[from] CoverageOverlap),
+    /// The member is known to the bureau under another key.
+    #[error("the member has another external id")]
+    AnotherPerson,
 }
 
 impl Book {
@@ -137,7 +140,9 @@ impl Book {
         match command {
             Command::Submit { claim_id, settlement, person_unclear } => {
                 match self.claim_of(settlement).cloned() {
-                    Some(known) => self.submit_again(&known, settlement, now, plans),
+                    Some(known) => {
+                        self.submit_again(&known, settlement, *person_unclear, now, plans)
+                    }
                     None => Ok(self.submit(*claim_id, settlement, *person_unclear, now, plans)),
                 }
             }
@@ -187,6 +192,7 @@ impl Book {
         &mut self,
         known: &Claim,
         settlement: &Settlement,
+        person_unclear: bool,
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
@@ -198,7 +204,11 @@ impl Book {
                 let index = self.claims.iter().position(|claim| claim.id == known.id);
                 let index = index.expect("a known claim is in the book");
                 let slot = &mut self.claims[index];
-                *slot = Arc::new(Claim { settlement: Arc::from(merged), ..(**slot).clone() });
+                *slot = Arc::new(Claim {
+                    settlement: Arc::from(merged),
+                    person_unclear: slot.person_unclear || person_unclear,
+                    ..(**slot).clone()
+                });
                 Ok(self.decide_again(index, Some(known.id), now, plans))
             }
         }
@@ -210,6 +220,12 @@ impl Book {
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
+        if let (Some(ours), Some(theirs)) = (&self.roster.external_id, &import.external_id)
+            && ours != theirs
+        {
+            // Two persons of the bureau who share an identity here: money must not change hands.
+            return Err(Refusal::AnotherPerson);
+        }
         let merged = self.roster.merged(import)?;
         if self.is_recorded && merged == *self.roster {
             return Ok(Vec::new());
@@ -270,10 +286,17 @@ fn change_of(
 ) -> Option<ClaimChange> {
     let known = &claim.evaluation;
     let (from, to) = (claim.state(), fresh.state);
-    if from != to && !from.may_become(to) {
-        // What stood approved is never taken back without a person.
+    let withdrawn = |reason: &Reason| reason.code == ReasonCode::DecisionWithdrawn;
+    let waits = from == ClaimState::Pended && known.reasons.iter().any(withdrawn);
+    let stood = matches!(from, ClaimState::Approved | ClaimState::Paid);
+    let is_taken_back =
+        (stood || waits) && matches!(to, ClaimState::Denied | ClaimState::Incomplete);
+    if is_taken_back || (from != to && !from.may_become(to)) {
         fresh.state = ClaimState::Pended;
         fresh.route = Route::Review;
+    }
+    if is_taken_back {
+        // What stood approved is never taken back without a person.
         fresh.reasons.push(reason(ReasonCode::DecisionWithdrawn, []));
     }
     let same_payout = claim.payout() == fresh.decision.as_ref().map_or(Fen::ZERO, Decision::payout);

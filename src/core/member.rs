@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::day::{Day, Span};
 use super::personal::Personal;
+use super::settlement::Person;
 
 /// What the roster says of one person. Also a person who is not on it: without coverage.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,9 +80,17 @@ pub struct CoverageOverlap {
 }
 
 impl Roster {
-    /// The coverage in force on `day`.
-    pub fn coverage_on(&self, day: Day) -> Option<&Coverage> {
-        self.coverages.iter().find(|coverage| coverage.span.contains(day))
+    /// Whether a settlement names its person by another certificate of the same kind than the
+    /// roster has. Without a type a certificate is an identity card (01).
+    pub fn contradicts(&self, person: &Person) -> bool {
+        let kind = |cert_type: &Option<String>| cert_type.clone().unwrap_or_else(|| "01".into());
+        match (&self.cert_no, &person.cert_no) {
+            (Some(ours), Some(theirs)) => {
+                kind(&self.cert_type) == kind(&person.cert_type)
+                    && !ours.reveal().eq_ignore_ascii_case(theirs.reveal())
+            }
+            _ => false,
+        }
     }
 
     /// What the roster says after an import. An import is an upsert: a coverage with a known plan
@@ -145,10 +154,10 @@ mod tests {
         assert_eq!(known.merged(&Roster::default()), Ok(known.clone()));
         let longer = known.merged(&covered("2024-01-01", None)).unwrap();
         assert_eq!(longer.coverages.len(), 1);
-        assert!(longer.coverage_on(day("2030-01-01")).is_some());
+        assert!(longer.coverages[0].span.contains(day("2030-01-01")));
         let renewed = known.merged(&covered("2025-01-01", Some("2025-12-31"))).unwrap();
         assert_eq!(renewed.coverages.len(), 2);
-        assert!(renewed.coverage_on(day("2023-12-31")).is_none());
+        assert!(renewed.coverages.iter().all(|it| !it.span.contains(day("2023-12-31"))));
     }
 
     #[test]

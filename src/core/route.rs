@@ -84,7 +84,7 @@ pub struct World<'a> {
 
 /// Evaluates one settlement: total, deterministic, without side effects.
 pub fn evaluate(settlement: &Settlement, person_unclear: bool, world: World<'_>) -> Evaluation {
-    if person_unclear {
+    if person_unclear || world.roster.contradicts(&settlement.person) {
         return no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]);
     }
     let contradictions = settlement.contradictions();
@@ -179,6 +179,7 @@ fn find_coverage<'a>(
     world: World<'a>,
 ) -> Result<(&'a Plan, Day), Uncovered> {
     let roster = world.roster;
+    let mut stated_day = None;
     for coverage in &roster.coverages {
         let versions = world.plans.versions(&coverage.plan_id);
         let attribution = versions.first().map_or(Attribution::Settlement, |any| any.attribution);
@@ -187,6 +188,7 @@ fn find_coverage<'a>(
             Attribution::Discharge => "discharge_date",
             Attribution::Admission => "admission_date",
         }))?;
+        stated_day = Some(day);
         if coverage.span.contains(day) {
             let kept = world.first_plan.filter(|first| first.plan_id == coverage.plan_id);
             let kept = kept.and_then(|first| world.plans.version(&first.plan_id, &first.version));
@@ -197,8 +199,8 @@ fn find_coverage<'a>(
             };
         }
     }
-    let day = settlement.settle_time.and_then(Moment::day);
-    let day = day.or(settlement.discharge_date).ok_or(Uncovered::NoDay("settle_time"))?;
+    let settled = || settlement.settle_time.and_then(Moment::day).or(settlement.discharge_date);
+    let day = stated_day.or_else(settled).ok_or(Uncovered::NoDay("settle_time"))?;
     let first = roster.coverages.iter().map(|coverage| coverage.span.start).min();
     Err(Uncovered::Denied(
         day,

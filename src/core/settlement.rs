@@ -350,6 +350,7 @@ impl Settlement {
     /// Only facts that bear on a decision count: a name or a hospital's own item name may be
     /// spelled otherwise. An absent fact never contradicts a known one.
     pub fn compare(&self, again: &Settlement) -> Comparison {
+        let again = &again.with_certificate_as(self);
         let mut merged = self.clone();
         let mut changed = Vec::new();
         macro_rules! facts {
@@ -395,18 +396,20 @@ impl Settlement {
             merged.person.name.clone_from(&again.person.name);
         }
         macro_rules! lists {
-            ($($part:ident => $name:literal by $same:expr),+ $(,)?) => {$(
+            ($($part:ident => $name:literal by $key:expr, $same:expr);+ $(;)?) => {$(
                 if self.$part.is_empty() {
                     merged.$part.clone_from(&again.$part);
-                } else if !again.$part.is_empty() && !same_list(&self.$part, &again.$part, $same) {
+                } else if !again.$part.is_empty()
+                    && !same_list(&self.$part, &again.$part, $key, $same)
+                {
                     changed.push($name);
                 }
             )+};
         }
         lists! {
-            diagnoses => "diagnoses" by |a, b| a.code == b.code,
-            funds => "funds" by |a, b| a == b,
-            lines => "lines" by Line::same_facts,
+            diagnoses => "diagnoses" by |it| it.code.clone(), |a, b| a.code == b.code;
+            funds => "funds" by |it| (it.fund_code.clone(), it.amount), |a, b| a == b;
+            lines => "lines" by |it| it.line_no.clone(), Line::same_facts;
         }
         if !changed.is_empty() {
             Comparison::Conflict(changed)
@@ -418,6 +421,19 @@ impl Settlement {
     }
 }
 
+impl Settlement {
+    /// This settlement with the certificate spelled as in `known`, where only the case differs.
+    fn with_certificate_as(&self, known: &Settlement) -> Settlement {
+        let mut spelled = self.clone();
+        if let (Some(ours), Some(theirs)) = (&self.person.cert_no, &known.person.cert_no)
+            && ours.reveal().eq_ignore_ascii_case(theirs.reveal())
+        {
+            spelled.person.cert_no = Some(theirs.clone());
+        }
+        spelled
+    }
+}
+
 impl Line {
     fn same_facts(&self, other: &Line) -> bool {
         let named_alike = Line { item_name: self.item_name.clone(), ..other.clone() };
@@ -425,8 +441,20 @@ impl Line {
     }
 }
 
-fn same_list<T>(known: &[T], again: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
-    known.len() == again.len() && known.iter().zip(again).all(|(known, again)| same(known, again))
+/// Whether two lists hold the same facts, in whatever order a sender put them.
+fn same_list<T, K: Ord>(
+    known: &[T],
+    again: &[T],
+    key: impl Fn(&T) -> K,
+    same: impl Fn(&T, &T) -> bool,
+) -> bool {
+    let sorted = |list: &[T]| {
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        order.sort_by_cached_key(|index| key(&list[*index]));
+        order
+    };
+    let pairs = || sorted(known).into_iter().zip(sorted(again));
+    known.len() == again.len() && pairs().all(|(ours, theirs)| same(&known[ours], &again[theirs]))
 }
 
 #[cfg(test)]
@@ -545,6 +573,20 @@ pub(crate) mod tests {
         other.invoice_no = Some("2".into());
         let fields = more.compare(&other);
         assert_eq!(fields, Comparison::Conflict(vec!["invoice_no", "total_fen"]));
+    }
+
+    #[test]
+    fn another_order_or_spelling_is_the_same_content() {
+        let fund = |code: &str, amount| FundPayment { fund_code: code.into(), amount: fen(amount) };
+        let mut known = settlement("a", 1_000, 400);
+        known.funds = vec![fund("310100", 400), fund("330100", 200)];
+        known.person.cert_no = Some(Personal::new("37029919490312001X"));
+        let mut again = known.clone();
+        again.funds.reverse();
+        again.person.cert_no = Some(Personal::new("37029919490312001x"));
+        assert_eq!(known.compare(&again), Comparison::Same);
+        again.funds[0].amount = fen(201);
+        assert_eq!(known.compare(&again), Comparison::Conflict(vec!["funds"]));
     }
 
     #[test]

@@ -222,7 +222,7 @@ impl Batch {
                 Standing::Waiting => debug_assert!(is_first, "the first command settles the key"),
             }
         }
-        let was_recorded = self.books[&job.member_id].is_recorded;
+        let was_on_roster = self.books[&job.member_id].roster.external_id.is_some();
         let applied = self.apply(job, claim_id).await?;
         let (mut book, effects) = match applied {
             Ok(applied) => applied,
@@ -247,7 +247,7 @@ impl Batch {
             Ask::Submit { settlement, .. } => submitted(&book, settlement, !changed),
             Ask::Enrol { .. } => Outcome::Enrolled(Enrolled {
                 member_id: job.member_id.clone(),
-                change: match (was_recorded, changed) {
+                change: match (was_on_roster, changed) {
                     (false, _) => EnrolmentChange::Created,
                     (true, true) => EnrolmentChange::Changed,
                     (true, false) => EnrolmentChange::Unchanged,
@@ -288,6 +288,7 @@ impl Batch {
             match effects {
                 Ok(effects) => return Ok(Ok((book, effects))),
                 Err(Refusal::NeedsHistory) => self.complete(job).await?,
+                Err(Refusal::AnotherPerson) => return Ok(Err(LedgerError::IdentityConflict)),
                 Err(Refusal::Overlap(overlap)) => return Ok(Err(LedgerError::Overlap(overlap))),
                 Err(Refusal::Conflict { claim_id, fields }) => {
                     let key = key_of(job).expect("only a settlement with a key conflicts");

@@ -298,7 +298,8 @@ impl Recorder {
                     self.cache.insert(hash.clone(), member.clone());
                 }
                 let resolve = |person: &Hashes| {
-                    agree(person.iter().flatten().map(|hash| known[hash].clone()).collect())
+                    let in_rank = person.iter().flatten().filter_map(|hash| known.get(hash));
+                    agree(in_rank.cloned().collect())
                 };
                 return Ok(persons.iter().map(resolve).collect());
             }
@@ -331,8 +332,13 @@ fn introduce(
 ) -> [BTreeMap<String, String>; KINDS] {
     let mut new: [BTreeMap<String, String>; KINDS] = Default::default();
     for person in persons {
-        let in_rank = person.iter().flatten().find_map(|hash| known.get(hash).cloned());
-        let member = in_rank.unwrap_or_else(new_id);
+        let in_rank = person.iter().flatten().filter_map(|hash| known.get(hash).cloned());
+        let member = match agree(in_rank.collect()) {
+            // Identities that disagree teach nothing about a new one.
+            Some(resolved) if resolved.is_unclear => continue,
+            Some(resolved) => resolved.member_id,
+            None => new_id(),
+        };
         for (kind, hash) in person.iter().enumerate() {
             if let Some(hash) = hash.as_ref().filter(|hash| !known.contains_key(*hash)) {
                 known.insert(hash.clone(), member.clone());

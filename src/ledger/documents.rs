@@ -47,7 +47,12 @@ impl Documents {
         let rows = store.documents_since(self.revision()).await?;
         let mut known = self.0.write().expect("nobody panics while holding it");
         let mut plans = (*known.plans).clone();
-        for row in rows.into_iter().filter(|row| row.kind == PLAN) {
+        for row in rows {
+            known.revision = known.revision.max(row.revision);
+            if row.kind != PLAN {
+                // A newer server published something that this one has no use for.
+                continue;
+            }
             // A document that was published was read then; what read then reads now.
             let plan = plan_document::read(&row.body).map_err(|_| StoreError::Corrupt {
                 table: "document",
@@ -55,7 +60,6 @@ impl Documents {
             })?;
             let plan = Arc::new(plan);
             plans.publish(plan.clone());
-            known.revision = known.revision.max(row.revision);
             let entry =
                 PlanEntry { plan, document: row.body.into(), publish_time: row.publish_time };
             known.entries.insert((row.id, row.version), entry);
@@ -101,7 +105,11 @@ pub(super) async fn publish(
         let request = Request { plan: &plan, document, checked_revision, mode, clock };
         match publish_once(store, documents, request).await {
             Ok(Some(entry)) => {
-                documents.refresh(store).await?;
+                // It is published whatever comes now; writers that lag behind refresh by themselves.
+                if let Err(error) = documents.refresh(store).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "published, but not read again yet");
+                }
                 return Ok(Published { entry, unchanged: false });
             }
             Ok(None) | Err(PublishError::Store(StoreError::Contended(_))) => {}

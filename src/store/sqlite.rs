@@ -43,8 +43,7 @@ pub(super) async fn open(
         .thread_name(|number| format!("sqlite-{number}"));
     make_private(connect.get_filename()).map_err(|error| StoreError::Unreachable(error.into()))?;
     let pool = || SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
-    let writer =
-        pool().max_connections(1).connect_with(connect.clone()).await?;
+    let writer = pool().max_connections(1).connect_with(connect.clone()).await?;
     let mut held = writer.acquire().await?;
     let version: String =
         sqlx::query_scalar("select sqlite_version()").fetch_one(&mut *held).await?;

@@ -1,9 +1,20 @@
 //! Everything that needs a database, a socket or a second process.
 #![allow(unreachable_pub)] // one binary: `pub` here means shared between its files
 
+mod audit;
+mod cancellation;
+mod cli;
+mod concurrency;
+mod contention;
+mod crash;
+mod faults;
+mod process;
 mod published_cases;
+mod serving;
+mod shutdown;
 mod store_contract;
 mod store_postgres;
 mod support;
 mod tidy;
+mod wire;
 mod world;

@@ -154,6 +154,9 @@ fn an_approved_claim_that_loses_its_coverage_waits_for_a_person() {
     ended.coverages[0].span.end = Day::parse("2023-12-31");
     play.enrol(ended);
     assert_eq!(play.standing(), [(ClaimState::Pended, 0)]);
+    let named = Roster { name: Some(Personal::new("甲")), ..Roster::default() };
+    play.enrol(named);
+    assert_eq!(play.standing(), [(ClaimState::Pended, 0)], "however often it is decided again");
     let claim = &play.book.claims[0];
     assert_eq!(claim.evaluation.reasons[0].code, ReasonCode::DecisionWithdrawn);
     assert_eq!(claim.payouts[0].state, crate::core::payout::PayoutState::Cancelled);
@@ -191,4 +194,33 @@ fn deciding_again_from_any_claim_on_changes_nothing_that_stands() {
         assert!(effects.is_empty(), "from claim {first} on");
         assert_eq!(play.book.counters, counters);
     }
+}
+
+#[test]
+fn another_certificate_than_the_rosters_is_reviewed_and_holds_nothing() {
+    let mut play = Play::new();
+    let certificate = |no: &str| Some(Personal::new(no));
+    play.enrol(Roster {
+        cert_no: certificate("37029919490312001X"),
+        ..covered("2023-07-01", true)
+    });
+    let named = |id: &str, no: &str| {
+        let mut settlement = settlement(id, 1_000_000, 600_000);
+        settlement.person.cert_no = certificate(no);
+        settlement
+    };
+    play.submit(named("a", "37029919490312001x")).unwrap();
+    play.submit(named("b", "370299195001010015")).unwrap();
+    assert_eq!(play.standing(), [(ClaimState::Approved, 100_000), (ClaimState::Pended, 0)]);
+    let reasons = &play.book.claims[1].evaluation.reasons;
+    assert_eq!(reasons[0].code, ReasonCode::PersonUnclear);
+}
+
+#[test]
+fn one_member_never_has_two_keys_of_the_bureau() {
+    let mut play = Play::new();
+    let keyed = |id: &str| Roster { external_id: Some(id.into()), ..covered("2023-07-01", true) };
+    play.enrol(keyed("RJ-1"));
+    let other = Command::Enrol { import: Arc::new(keyed("RJ-2")) };
+    assert_eq!(play.apply(&other).unwrap_err(), Refusal::AnotherPerson);
 }
