@@ -1,5 +1,6 @@
 //! Databases for tests, and a claim to put into them.
 
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -15,7 +16,9 @@ use greenlane::store::{
     ClaimRow, CounterRow, EventRow, FactRow, KeyRow, LaneHead, MemberRow, Options, PayoutRow, Rows,
     Store, StoreError,
 };
-use sqlx::{AssertSqlSafe, Connection};
+use sqlx::postgres::{PgConnectOptions, PgRow};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, FromRow};
 
 /// An empty database of one test.
 pub(crate) struct Database {
@@ -58,6 +61,49 @@ impl Database {
     }
 }
 
+impl Database {
+    /// Rows, read past the store on a connection that saw nothing before.
+    pub(crate) async fn rows<T>(&self, sql: &'static str) -> Vec<T>
+    where
+        T: Send + Unpin + for<'r> FromRow<'r, PgRow> + for<'r> FromRow<'r, SqliteRow>,
+    {
+        if self.is_postgres {
+            let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
+            sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
+        } else {
+            let mut conn = sqlx::SqliteConnection::connect(&self.url).await.unwrap();
+            sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
+        }
+    }
+}
+
+/// Dice for a workload. The seed is printed; `SEED=` replays it.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn seeded() -> Dice {
+        let seed = std::env::var("SEED").map_or(7, |seed| seed.parse().unwrap());
+        eprintln!("SEED={seed}");
+        Dice(seed)
+    }
+
+    /// A number from 0 to `sides - 1` (`SplitMix64`).
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+
+    pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            let other = self.roll(last as u64 + 1);
+            items.swap(last, usize::try_from(other).unwrap());
+        }
+    }
+}
+
 pub(crate) fn options() -> Options {
     Options { lanes: 4, directory_key_check: "check".into(), readers_max: 4 }
 }
@@ -94,6 +140,22 @@ pub(crate) async fn on_postgres(contract: impl AsyncFn(Database)) {
     let url = format!("{admin_url}{joint}options[search_path]={schema}");
     contract(Database { url, is_postgres: true }).await;
     let drop = AssertSqlSafe(format!("drop schema {schema} cascade"));
+    sqlx::query(drop).execute(&mut admin).await.unwrap();
+    eprintln!("held on postgres");
+}
+
+/// Runs one contract on PostgreSQL, in a database of its own: where the server's own statistics and
+/// sessions are looked at, and no other test's may be among them.
+pub(crate) async fn on_own_postgres(contract: impl AsyncFn(Database)) {
+    static SERIAL: AtomicU32 = AtomicU32::new(0);
+    let Some(admin_url) = postgres_url() else { return };
+    let name = format!("d{}_{}", std::process::id(), SERIAL.fetch_add(1, Ordering::Relaxed));
+    let mut admin = sqlx::PgConnection::connect(&admin_url).await.unwrap();
+    let create = AssertSqlSafe(format!("create database {name}"));
+    sqlx::query(create).execute(&mut admin).await.unwrap();
+    let own = PgConnectOptions::from_str(&admin_url).unwrap().database(&name);
+    contract(Database { url: own.to_url_lossy().to_string(), is_postgres: true }).await;
+    let drop = AssertSqlSafe(format!("drop database {name} with (force)"));
     sqlx::query(drop).execute(&mut admin).await.unwrap();
     eprintln!("held on postgres");
 }

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use greenlane::clock;
+use greenlane::core::day::Moment;
 use greenlane::core::member::Roster;
+use greenlane::core::settlement::Settlement;
 use greenlane::intake::{self, Message, Reading};
-use greenlane::ledger::{DirectoryKey, Ledger, Mode};
+use greenlane::ledger::{Clock, DirectoryKey, Ledger, Mode};
 use greenlane::store::{Options, Store};
 
-use crate::support::Database;
+use crate::support::{Database, on_every_backend, on_postgres};
 
 /// The key under which the tests hash identities.
 pub fn directory_key() -> DirectoryKey {
@@ -43,12 +45,78 @@ pub fn sample_roster() -> Vec<Roster> {
         .collect()
 }
 
+/// The certificate of one of ten thousand invented persons.
+pub fn cert_no(person: u32) -> String {
+    format!("37029919500101{person:04}")
+}
+
+/// An invented person, on the roster.
+pub fn covered(person: u32) -> Roster {
+    enrolled(&format!("RJ-{person}"), &cert_no(person))
+}
+
+/// The settlement of a stay of an invented person.
+pub fn stay(person: u32, settlement_id: &str, burden_fen: i64) -> Settlement {
+    let fund_total_fen = 100_000;
+    serde_json::from_value(serde_json::json!({
+        "source": "370200", "settlement_id": settlement_id,
+        "visit_id": format!("visit-{settlement_id}"),
+        "person": {"cert_type": "01", "cert_no": cert_no(person), "psn_no": format!("{person:011}")},
+        "hospital_code": "H37020000123", "insured_region": "370200", "medical_category": "21",
+        "admission_date": "2024-03-01", "discharge_date": "2024-03-15",
+        "settle_time": 1_710_468_906_000_000_i64,
+        "invoice_no": format!("invoice-{settlement_id}"),
+        "amounts": {"total": fund_total_fen + burden_fen, "fund_total": fund_total_fen,
+            "personal_total": burden_fen},
+    }))
+    .unwrap()
+}
+
 /// Opens the database as a server would.
 pub async fn start_ledger(database: &Database) -> Ledger {
-    let key = directory_key();
-    let options = Options { lanes: 8, directory_key_check: key.check(), readers_max: 4 };
-    let store = Store::open(&database.url, &options).await.unwrap();
-    Ledger::start(store, key, clock::now).await.unwrap()
+    start_ledger_with(database, clock::now).await
+}
+
+pub async fn start_ledger_with(database: &Database, clock: Clock) -> Ledger {
+    Ledger::start(open_store(database).await, directory_key(), clock).await.unwrap()
+}
+
+pub async fn open_store(database: &Database) -> Store {
+    let check = directory_key().check();
+    let options = Options { lanes: 8, directory_key_check: check, readers_max: 4 };
+    Store::open(&database.url, &options).await.unwrap()
+}
+
+/// A clock that is an hour slow.
+fn slow_clock() -> Moment {
+    Moment::from_micros(clock::now().micros() - 3_600_000_000)
+}
+
+/// Runs one contract on every backend with one server, and on PostgreSQL with two that share the
+/// database and disagree on the time. The shipped plan is in force.
+pub async fn on_every_setting(contract: impl AsyncFn(&Database, &[Ledger])) {
+    on_every_backend(async |database| {
+        let ledger = open_ledger(&database, &[]).await;
+        contract(&database, std::slice::from_ref(&ledger)).await;
+        ledger.drain().await;
+    })
+    .await;
+    on_postgres(async |database| {
+        let ledgers =
+            [open_ledger(&database, &[]).await, start_ledger_with(&database, slow_clock).await];
+        contract(&database, &ledgers).await;
+        for ledger in &ledgers {
+            ledger.drain().await;
+        }
+    })
+    .await;
+}
+
+/// Puts these persons on the roster.
+pub async fn enrol(ledger: &Ledger, persons: impl IntoIterator<Item = u32>) {
+    for person in persons {
+        ledger.enrol(covered(person)).await.unwrap().outcome().await.unwrap();
+    }
 }
 
 /// A ledger with the shipped plan in force and these persons on the roster.
@@ -62,7 +130,7 @@ pub async fn open_ledger(database: &Database, roster: &[Roster]) -> Ledger {
 }
 
 /// Reads a sample as a hospital sent it.
-pub fn read_sample(file: &str) -> greenlane::core::settlement::Settlement {
+pub fn read_sample(file: &str) -> Settlement {
     let payload = fixture(&format!("messages/{file}.json"));
     let message = Message {
         sender: "hospital",

@@ -1,0 +1,288 @@
+//! The auditor: reads a whole database past the store, on connections that saw nothing before, and
+//! checks that it is what its logs say. Any lost, doubled or interleaved write shows here.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use greenlane::core::book::{Book, Cause, Command, Effect};
+use greenlane::core::claim::{Claim, ClaimId};
+use greenlane::core::day::Moment;
+use greenlane::core::decision::{CounterKey, Counters};
+use greenlane::core::event::{ClaimEvent, Event, event_hash, facts_digest};
+use greenlane::core::member::Roster;
+use greenlane::core::plan::{Plan, Plans};
+use greenlane::core::plan_document;
+use greenlane::store::{ClaimCursor, ClaimFilter};
+
+use crate::support::Database;
+use crate::world::open_store;
+
+/// What a database holds, after every check.
+pub(crate) struct Audit {
+    /// All claims, by number.
+    pub(crate) claims: BTreeMap<ClaimId, Claim>,
+    /// All members, as a replay of their lanes leaves them.
+    pub(crate) books: BTreeMap<String, Book>,
+    /// The log of each lane.
+    pub(crate) lanes: Vec<Vec<Event>>,
+}
+
+impl Audit {
+    /// The claim of a settlement; there must be exactly one.
+    #[track_caller]
+    pub(crate) fn claim(&self, settlement_id: &str) -> &Claim {
+        let mut found = self.claims.values();
+        let found = found.find(|claim| claim.settlement.settlement_id == settlement_id);
+        found.unwrap_or_else(|| panic!("no claim of settlement {settlement_id}"))
+    }
+
+    /// How often a settlement changed a claim: once, and once more for each supplement.
+    pub(crate) fn changes(&self, settlement_id: &str) -> usize {
+        let is_change = |event: &&Event| match event {
+            Event::Claim(it) => it.settlement_id == settlement_id && it.cause != Cause::Redecided,
+            _ => false,
+        };
+        self.lanes.iter().flatten().filter(is_change).count()
+    }
+}
+
+/// Checks everything. Nobody may write meanwhile.
+pub(crate) async fn audit(database: &Database) -> Audit {
+    let (lanes, facts) = chains(database).await;
+    let documents = documents(database).await;
+    let mut books = BTreeMap::new();
+    for (lane, log) in (0..).zip(&lanes) {
+        let mut replay = Replay {
+            lane,
+            plans: Plans::default(),
+            documents: &documents,
+            books: BTreeMap::new(),
+            facts: &facts,
+        };
+        replay.run(log);
+        assert_eq!(replay.plans.all().count(), documents.len(), "lane {lane} names every plan");
+        for (member, book) in replay.books {
+            assert!(books.insert(member, (lane, book)).is_none(), "a member has one lane");
+        }
+    }
+    let claims = claims(database).await;
+    let replayed = books.values().flat_map(|(_, book)| &book.claims);
+    let replayed: BTreeMap<_, _> = replayed.map(|claim| (claim.id, (**claim).clone())).collect();
+    assert_eq!(claims.len(), replayed.len());
+    for (id, claim) in &claims {
+        assert_eq!(Some(claim), replayed.get(id), "claim {id} is what its lane's log says");
+    }
+    keys(database, &claims).await;
+    tables(database, &books).await;
+    let books = books.into_iter().map(|(member, (_, book))| (member, book)).collect();
+    let strip = |log: Vec<Logged>| log.into_iter().map(|logged| logged.event).collect();
+    Audit { claims, books, lanes: lanes.into_iter().map(strip).collect() }
+}
+
+/// One entry of a log.
+struct Logged {
+    position: i64,
+    time: Moment,
+    event: Event,
+}
+
+type Facts = BTreeMap<(u16, i64), String>;
+
+/// Positions without gaps, times that never run back, hashes that close, digests that match.
+async fn chains(database: &Database) -> (Vec<Vec<Logged>>, Facts) {
+    let heads: Vec<(i32, i64, String, i64, i64)> = database
+        .rows("select lane, position, hash, time_us, documents_revision from lane order by lane")
+        .await;
+    let revision: Vec<(i64,)> = database.rows("select documents_revision from ledger").await;
+    let mut lanes: Vec<Vec<Logged>> = heads.iter().map(|_| Vec::new()).collect();
+    let mut ends = vec![(0, String::new(), 0); heads.len()];
+    let events: Vec<(i32, i64, i64, String, String)> = database
+        .rows("select lane, position, time_us, hash, body from event order by lane, position")
+        .await;
+    for (lane, position, time, hash, body) in events {
+        let number = u16::try_from(lane).unwrap();
+        let end = &mut ends[usize::from(number)];
+        assert_eq!(position, end.0 + 1, "lane {lane} has no gaps");
+        assert!(time >= end.2, "time never runs backwards in lane {lane}");
+        let time = Moment::from_micros(time);
+        let redone = event_hash(&end.1, number, position, time, &body);
+        assert_eq!(hash, redone, "the chain of lane {lane} holds at {position}");
+        *end = (position, hash, time.micros());
+        let event = serde_json::from_str(&body).unwrap();
+        lanes[usize::from(number)].push(Logged { position, time, event });
+    }
+    for ((lane, position, hash, time, documents_revision), end) in heads.into_iter().zip(ends) {
+        let (end_position, end_hash, end_time) = end;
+        assert_eq!((position, hash), (end_position, end_hash), "the head of lane {lane}");
+        assert!(time >= end_time);
+        assert_eq!(documents_revision, revision[0].0, "lane {lane} knows every document");
+    }
+    (lanes, facts(database).await)
+}
+
+/// Facts by position. Their digests are checked here, their use in [`Replay`].
+async fn facts(database: &Database) -> Facts {
+    let rows: Vec<(i32, i64, String, String, String)> = database
+        .rows(
+            "select f.lane, f.position, f.salt, f.body, e.body from fact f \
+             left join event e on e.lane = f.lane and e.position = f.position",
+        )
+        .await;
+    let mut facts = Facts::new();
+    for (lane, position, salt, body, event) in rows {
+        let digest = match serde_json::from_str(&event).unwrap() {
+            Event::Claim(claim) => claim.facts,
+            Event::Member(member) => Some(member.facts),
+            Event::Document(_) => None,
+        };
+        assert_eq!(digest, Some(facts_digest(&salt, &body)), "facts of {lane}/{position}");
+        facts.insert((u16::try_from(lane).unwrap(), position), body);
+    }
+    facts
+}
+
+async fn documents(database: &Database) -> BTreeMap<String, Arc<Plan>> {
+    let rows: Vec<(String, String)> = database.rows("select hash, body from document").await;
+    let read = |(hash, body): (String, String)| {
+        let plan = plan_document::read(&body).unwrap();
+        assert_eq!(plan.hash, hash);
+        (hash, Arc::new(plan))
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// A lane lived again from its log alone.
+struct Replay<'a> {
+    lane: u16,
+    plans: Plans,
+    documents: &'a BTreeMap<String, Arc<Plan>>,
+    books: BTreeMap<String, Book>,
+    facts: &'a Facts,
+}
+
+impl Replay<'_> {
+    /// Gives each cause to a fresh book; what the book answers is what follows in the log.
+    fn run(&mut self, log: &[Logged]) {
+        let mut at = 0;
+        while let Some(first) = log.get(at) {
+            let (member, command) = match &first.event {
+                Event::Document(document) => {
+                    self.plans.publish(self.documents[&document.hash].clone());
+                    at += 1;
+                    continue;
+                }
+                Event::Member(it) => {
+                    let roster: Roster = self.read(first.position);
+                    // Nobody imports an empty roster: a settlement's person was seen first.
+                    if roster == Roster::default() {
+                        (it.member.clone(), self.submit(&log[at + 1]))
+                    } else {
+                        (it.member.clone(), Command::Enrol { import: Arc::new(roster) })
+                    }
+                }
+                Event::Claim(it) => (it.member.clone(), self.submit(first)),
+            };
+            let mut book = self.books.remove(&member).unwrap_or_else(|| Book::new(member.clone()));
+            let effects = book.apply(&command, first.time, &self.plans);
+            let effects = effects.expect("what was recorded is not refused");
+            assert!(!effects.is_empty(), "what was recorded twice: {:?}", first.event);
+            for effect in effects {
+                self.follow(&mut book, effect, &log[at]);
+                at += 1;
+            }
+            self.books.insert(member, book);
+        }
+    }
+
+    fn submit(&self, logged: &Logged) -> Command {
+        let Event::Claim(event) = &logged.event else { panic!("a claim follows its member") };
+        assert_ne!(event.cause, Cause::Redecided, "a redecision follows its cause");
+        Command::Submit {
+            claim_id: ClaimId { lane: self.lane, number: event.claim },
+            settlement: Arc::new(self.read(logged.position)),
+            person_unclear: event.person_unclear,
+        }
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(&self, position: i64) -> T {
+        serde_json::from_str(&self.facts[&(self.lane, position)]).unwrap()
+    }
+
+    /// What the replay does is what was recorded, to the last step and counter.
+    fn follow(&self, book: &mut Book, effect: Effect, logged: &Logged) {
+        match (effect, &logged.event) {
+            (Effect::Member(roster), Event::Member(event)) => {
+                assert_eq!(event.member, book.member_id);
+                assert_eq!(*roster, self.read(logged.position));
+            }
+            (Effect::Claim(change), Event::Claim(event)) => {
+                assert_eq!(change.facts_changed, event.facts.is_some());
+                assert_eq!(ClaimEvent::of(&change, event.facts.clone()), **event);
+                let known = book.claims.iter_mut().find(|known| known.id == change.claim.id);
+                let recorded = Claim { revision: logged.position, ..(*change.claim).clone() };
+                *known.unwrap() = Arc::new(recorded);
+            }
+            (effect, event) => panic!("{effect:?} was recorded as {event:?}"),
+        }
+    }
+}
+
+/// All claims, page by page, from a server that starts now.
+async fn claims(database: &Database) -> BTreeMap<ClaimId, Claim> {
+    let store = open_store(database).await;
+    let (mut claims, mut after) = (BTreeMap::new(), None);
+    loop {
+        let page = store.claims_page(&ClaimFilter::default(), after, 500).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(ClaimCursor { create_time: last.create_time, id: last.id });
+        claims.extend(page.into_iter().map(|claim| (claim.id, claim)));
+    }
+    store.close().await;
+    claims
+}
+
+/// Every claim has its key, and no key is without a claim.
+async fn keys(database: &Database, claims: &BTreeMap<ClaimId, Claim>) {
+    let rows: Vec<(String, String, i32, i64, String)> = database
+        .rows("select source, settlement_id, lane, claim_no, member_id from settlement_key")
+        .await;
+    let count = rows.len();
+    let stored: BTreeSet<_> = rows.into_iter().collect();
+    let of_claim = |claim: &Claim| {
+        let (source, id) = (claim.settlement.source.clone(), &claim.settlement.settlement_id);
+        (source, id.clone(), i32::from(claim.id.lane), claim.id.number, claim.member_id.clone())
+    };
+    assert_eq!(count, claims.len(), "one key for each claim");
+    assert_eq!(stored, claims.values().map(of_claim).collect());
+}
+
+/// Members and counters are what the logs add up to.
+async fn tables(database: &Database, books: &BTreeMap<String, (u16, Book)>) {
+    let members: Vec<(i32, String)> =
+        database.rows("select lane, member_id from member order by member_id").await;
+    let logged = books.iter().map(|(member, (lane, _))| (i32::from(*lane), member.clone()));
+    assert_eq!(members, logged.collect::<Vec<_>>());
+    let counters: Vec<(String, String, String, String, i64, i64, i64)> = database
+        .rows(
+            "select member_id, plan_id, period_start, responsibility, deductible_fen, \
+             burden_fen, paid_fen from counter",
+        )
+        .await;
+    let stored: BTreeSet<_> = counters.into_iter().collect();
+    let of_book = |book: &Book| {
+        let row = |(key, used): (&CounterKey, &Counters)| {
+            (
+                book.member_id.clone(),
+                key.plan_id.clone(),
+                key.period_start.to_string(),
+                key.responsibility.clone(),
+                used.deductible.fen(),
+                used.burden.fen(),
+                used.paid.fen(),
+            )
+        };
+        book.counters.iter().map(row).collect::<Vec<_>>()
+    };
+    let logged = books.values().flat_map(|(_, book)| of_book(book));
+    assert_eq!(stored, logged.collect(), "counters");
+}
