@@ -78,9 +78,10 @@ pub async fn run(
     let health = HealthReporter::new();
     let router = router(&ledger, limits, &closing, &health)?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
-    report(&health, ledger.is_serving()).await;
+    let told = ledger.is_serving();
+    report(&health, told).await;
     let serving = router.serve_with_incoming_shutdown(incoming, closing.clone().cancelled_owned());
-    let watching = watch_health(&health, &ledger, &shutdown);
+    let watching = watch_health(&health, &ledger, &shutdown, told);
     let ending = async {
         watching.await;
         // First nobody new is sent here, then those who are here are told.
@@ -138,8 +139,12 @@ fn router(
 }
 
 /// Tells health what the ledger says until the shutdown.
-async fn watch_health(health: &HealthReporter, ledger: &Ledger, shutdown: &CancellationToken) {
-    let mut told = None;
+async fn watch_health(
+    health: &HealthReporter,
+    ledger: &Ledger,
+    shutdown: &CancellationToken,
+    mut told: bool,
+) {
     let mut interval = tokio::time::interval(HEALTH_INTERVAL);
     loop {
         tokio::select! {
@@ -148,9 +153,9 @@ async fn watch_health(health: &HealthReporter, ledger: &Ledger, shutdown: &Cance
             _ = interval.tick() => {}
         }
         let is_serving = ledger.is_serving();
-        if told != Some(is_serving) {
+        if told != is_serving {
             report(health, is_serving).await;
-            told = Some(is_serving);
+            told = is_serving;
         }
     }
 }

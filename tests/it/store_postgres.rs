@@ -60,13 +60,16 @@ async fn abandoned(pool: &PgPool, application: &str) -> i64 {
 async fn a_dropped_begin_leaves_no_connection_in_a_transaction() {
     on_postgres(async |database| {
         let joint = format!("{}&application_name=", database.url);
+        // Other runs of this test may share the server.
+        let (guarded, unguarded) =
+            (format!("guarded{}", std::process::id()), format!("unguarded{}", std::process::id()));
         let with = PgPoolOptions::new().max_connections(4).after_release(release_guard);
-        let with = with.connect(&format!("{joint}guarded")).await.unwrap();
-        assert_eq!(abandoned(&with, "guarded").await, 0);
+        let with = with.connect(&format!("{joint}{guarded}")).await.unwrap();
+        assert_eq!(abandoned(&with, &guarded).await, 0);
         with.close().await;
         let without = PgPoolOptions::new().max_connections(4);
-        let without = without.connect(&format!("{joint}unguarded")).await.unwrap();
-        let seen = abandoned(&without, "unguarded").await;
+        let without = without.connect(&format!("{joint}{unguarded}")).await.unwrap();
+        let seen = abandoned(&without, &unguarded).await;
         assert!(seen > 0, "sqlx rolls back an abandoned begin by now: the guard may go");
         without.close().await;
     })

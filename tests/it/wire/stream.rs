@@ -1,6 +1,7 @@
 //! `SubmitSettlements`: thousands in, their answers out in the same order.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use greenlane::pb;
 use greenlane::pb::submit_settlements_response::Outcome;
@@ -103,7 +104,8 @@ async fn a_stream_answers_while_it_stays_open_and_its_server_ends_it() {
             assert_eq!(answer.index, n);
         }
         served.tell_to_stop();
-        let ended = answers.message().await;
+        let ended = tokio::time::timeout(Duration::from_secs(5), answers.message()).await;
+        let ended = ended.expect("the server ends it although its caller never will");
         assert_eq!(refused(ended), (Code::Unavailable, "SHUTTING_DOWN".to_owned()));
         served.stop().await;
     })
