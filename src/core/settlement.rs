@@ -7,6 +7,10 @@ use super::day::{Day, Moment};
 use super::money::Fen;
 use super::personal::Personal;
 
+mod compare;
+
+pub use compare::Comparison;
+
 /// How far two routes to one amount may differ before they contradict each other (seen in
 /// practice: 潜山, civil-servant subsidy).
 pub const TOLERANCE: Fen = Fen::ONE;
@@ -331,130 +335,6 @@ impl Line {
         let others: Fen = others.into_iter().flatten().sum();
         self.out_of_catalogue.unwrap_or_else(|| self.total.minus_up_to(others))
     }
-}
-
-/// What a settlement with a known key brings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Comparison {
-    /// Nothing new.
-    Same,
-    /// Facts that were absent before; the merged settlement.
-    Supplement(Box<Settlement>),
-    /// Facts that differ, by field name. Never their values: they may be personal.
-    Conflict(Vec<&'static str>),
-}
-
-impl Settlement {
-    /// Compares a settlement sent again under a known key with what is known of it.
-    ///
-    /// Only facts that bear on a decision count: a name or a hospital's own item name may be
-    /// spelled otherwise. An absent fact never contradicts a known one.
-    pub fn compare(&self, again: &Settlement) -> Comparison {
-        let again = &again.with_certificate_as(self);
-        let mut merged = self.clone();
-        let mut changed = Vec::new();
-        macro_rules! facts {
-            ($($($part:ident).+ => $name:literal),+ $(,)?) => {$(
-                match (&self.$($part).+, &again.$($part).+) {
-                    (_, None) => {}
-                    (None, new) => merged.$($part).+.clone_from(new),
-                    (known, new) => if known != new { changed.push($name) },
-                }
-            )+};
-        }
-        facts! {
-            visit_id => "visit_id",
-            person.cert_type => "member.cert_type",
-            person.cert_no => "member.cert_no",
-            person.psn_no => "member.psn_no",
-            person.card_no => "member.card_no",
-            hospital_code => "hospital_code",
-            hospital_level => "hospital_level",
-            region => "region",
-            insured_region => "insured_region",
-            insurance_type => "insurance_type",
-            medical_category => "medical_category",
-            admission_date => "admission_date",
-            discharge_date => "discharge_date",
-            settle_time => "settle_time",
-            invoice_no => "invoice_no",
-            amounts.out_of_catalogue => "out_of_catalogue_fen",
-            amounts.over_limit => "over_limit_fen",
-            amounts.advance_self_pay => "advance_self_pay_fen",
-            amounts.in_scope => "in_scope_fen",
-            amounts.basic_deductible => "basic_deductible_fen",
-            amounts.fund_total => "fund_total_fen",
-            amounts.hospital_borne => "hospital_borne_fen",
-            amounts.personal_total => "personal_total_fen",
-            amounts.account => "account_fen",
-            amounts.cash => "cash_fen",
-        }
-        if self.amounts.total != again.amounts.total {
-            changed.push("total_fen");
-        }
-        if self.person.name.is_none() {
-            merged.person.name.clone_from(&again.person.name);
-        }
-        macro_rules! lists {
-            ($($part:ident => $name:literal by $key:expr, $same:expr);+ $(;)?) => {$(
-                if self.$part.is_empty() {
-                    merged.$part.clone_from(&again.$part);
-                } else if !again.$part.is_empty()
-                    && !same_list(&self.$part, &again.$part, $key, $same)
-                {
-                    changed.push($name);
-                }
-            )+};
-        }
-        lists! {
-            diagnoses => "diagnoses" by |it| it.code.clone(), |a, b| a.code == b.code;
-            funds => "funds" by |it| (it.fund_code.clone(), it.amount), |a, b| a == b;
-            lines => "lines" by |it| it.line_no.clone(), Line::same_facts;
-        }
-        if !changed.is_empty() {
-            Comparison::Conflict(changed)
-        } else if merged == *self {
-            Comparison::Same
-        } else {
-            Comparison::Supplement(Box::new(merged))
-        }
-    }
-}
-
-impl Settlement {
-    /// This settlement with the certificate spelled as in `known`, where only the case differs.
-    fn with_certificate_as(&self, known: &Settlement) -> Settlement {
-        let mut spelled = self.clone();
-        if let (Some(ours), Some(theirs)) = (&self.person.cert_no, &known.person.cert_no)
-            && ours.reveal().eq_ignore_ascii_case(theirs.reveal())
-        {
-            spelled.person.cert_no = Some(theirs.clone());
-        }
-        spelled
-    }
-}
-
-impl Line {
-    fn same_facts(&self, other: &Line) -> bool {
-        let named_alike = Line { item_name: self.item_name.clone(), ..other.clone() };
-        *self == named_alike
-    }
-}
-
-/// Whether two lists hold the same facts, in whatever order a sender put them.
-fn same_list<T, K: Ord>(
-    known: &[T],
-    again: &[T],
-    key: impl Fn(&T) -> K,
-    same: impl Fn(&T, &T) -> bool,
-) -> bool {
-    let sorted = |list: &[T]| {
-        let mut order: Vec<usize> = (0..list.len()).collect();
-        order.sort_by_cached_key(|index| key(&list[*index]));
-        order
-    };
-    let pairs = || sorted(known).into_iter().zip(sorted(again));
-    known.len() == again.len() && pairs().all(|(ours, theirs)| same(&known[ours], &again[theirs]))
 }
 
 #[cfg(test)]
