@@ -76,7 +76,7 @@ How to go on:
   grpcurl -plaintext 127.0.0.1:7443 list              reflection is on
   buf curl --http2-prior-knowledge --protocol grpc \\
     http://127.0.0.1:7443/greenlane.v1.PlanService/ListPlans -d '{}'
-  greenlane claim show 3-1 --lang zh                  any claim, explained
+  greenlane claim show CLAIM_ID --lang zh             any claim, explained
   greenlane --help                                    everything else";
 
 struct Demo {
