@@ -23,8 +23,9 @@ pub use self::layers::Origin;
 pub const EXIT_WRONG_SETTING: u8 = 64;
 
 const LANES_MAX: u16 = 256;
-/// More than this many waiting calls are a mistyped number, not a plan.
-const IN_FLIGHT_MAX_MAX: usize = 1_000_000;
+/// More than this many calls or watches are a mistyped number, not a plan.
+const CALLS_MAX: usize = 1_000_000;
+const CALLS_RIGHT: &str = "a whole number from 1 to 1000000";
 
 /// The settings of a server. Each is also a variable, `GREENLANE_` and its name (`--log-format` is
 /// `GREENLANE_LOG_FORMAT`), and a key of the TOML file (`log_format`). A flag outranks a variable,
@@ -59,9 +60,13 @@ pub struct Settings {
     #[arg(long, value_name = "COUNT")]
     pub lanes: Option<String>,
 
-    /// How many unary calls may be in flight; more are told to come again (default: 4096)
+    /// How many calls may be in flight; more are told to come again (default: 4096)
     #[arg(long, value_name = "COUNT")]
     pub in_flight_max: Option<String>,
+
+    /// How many watches may be open, counted apart from other calls (default: 16384)
+    #[arg(long, value_name = "COUNT")]
+    pub watches_max: Option<String>,
 
     /// What is logged: levels, also by module, such as `info,greenlane=debug` (default: info)
     #[arg(long, value_name = "FILTER")]
@@ -133,8 +138,10 @@ pub struct Config {
     pub directory_key: DirectoryKeySource,
     /// How many lanes a new database gets.
     pub lanes: u16,
-    /// How many unary calls may be in flight.
+    /// How many calls may be in flight.
     pub in_flight_max: usize,
+    /// How many watches may be open.
+    pub watches_max: usize,
     /// What is logged; a filter that was checked.
     pub log: String,
     /// How log lines are written.
@@ -166,11 +173,8 @@ impl Config {
             lanes: layers.value("lanes", "a whole number from 1 to 256", |text| {
                 number(text).filter(|lanes| (1..=LANES_MAX).contains(lanes))
             })?,
-            in_flight_max: layers.value(
-                "in_flight_max",
-                "a whole number from 1 to 1000000",
-                |text| number(text).filter(|calls| (1..=IN_FLIGHT_MAX_MAX).contains(calls)),
-            )?,
+            in_flight_max: layers.value("in_flight_max", CALLS_RIGHT, calls)?,
+            watches_max: layers.value("watches_max", CALLS_RIGHT, calls)?,
             log: layers.value("log", "levels such as info or info,greenlane=debug", filter)?,
             log_format: layers.value("log_format", "text or json", |text| match text {
                 "text" => Some(LogFormat::Text),
@@ -254,6 +258,10 @@ fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
+fn calls(text: &str) -> Option<usize> {
+    number(text).filter(|calls| (1..=CALLS_MAX).contains(calls))
+}
+
 /// A bare word that is no level would be read as the name of a module and silence all others.
 fn filter(text: &str) -> Option<String> {
     let is_level = |part: &str| part.parse::<tracing_subscriber::filter::LevelFilter>().is_ok();
@@ -276,6 +284,7 @@ impl fmt::Display for Config {
         line("allow_unauthenticated", self.allow_unauthenticated.to_string())?;
         line("lanes", self.lanes.to_string())?;
         line("in_flight_max", self.in_flight_max.to_string())?;
+        line("watches_max", self.watches_max.to_string())?;
         line("log", quoted(self.log.clone()))?;
         line("log_format", quoted(format.into()))?;
         if let Some(endpoint) = &self.otlp_endpoint {

@@ -62,6 +62,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod core;
+pub mod feed;
 pub mod grpc;
 pub mod intake;
 pub mod ledger;

@@ -38,6 +38,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(3);
 pub struct Limits {
     /// Calls in flight in the whole server; a stream counts as one. Beyond it calls are refused.
     pub in_flight_max: usize,
+    /// Watches in the whole server, counted apart. Beyond it they are refused.
+    pub watches_max: usize,
+    /// The age at which a watch is ended, so that its caller begins a new one, perhaps elsewhere.
+    pub watch_age_max: Duration,
     /// Calls in flight on one connection; beyond it they wait.
     pub streams_per_connection_max: u32,
     /// The longest that a call may take that is no stream.
@@ -48,6 +52,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             in_flight_max: 4096,
+            watches_max: 16_384,
+            watch_age_max: Duration::from_hours(1),
             streams_per_connection_max: 1024,
             timeout_max: Duration::from_secs(30),
         }
@@ -113,7 +119,7 @@ fn router(
 ) -> Result<Router<Calls>, ServerError> {
     let settlements = Settlements::new(ledger.clone(), closing.clone());
     let members = Members::new(ledger.clone(), closing.clone());
-    let claims = Claims::new(ledger.clone());
+    let claims = Claims::new(ledger.clone(), limits.watch_age_max, closing.clone());
     let plans = PlanCatalogue::new(ledger.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
     let reflection = || {
@@ -125,7 +131,7 @@ fn router(
         .max_concurrent_streams(limits.streams_per_connection_max)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .layer(CallLayer::new(limits.in_flight_max, limits.timeout_max))
+        .layer(CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max))
         .add_service(
             SettlementServiceServer::new(settlements).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )

@@ -25,7 +25,8 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Failure> {
         .map_err(|error| Failure::told(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = listener.local_addr().map_err(Failure::told)?;
     tracing::info!(listen = %address, "serving");
-    let limits = Limits { in_flight_max: config.in_flight_max, ..Limits::default() };
+    let (in_flight_max, watches_max) = (config.in_flight_max, config.watches_max);
+    let limits = Limits { in_flight_max, watches_max, ..Limits::default() };
     let serving = tokio::spawn(server::run(listener, ledger, limits, shutdown.clone()));
     tokio::pin!(serving);
     let outcome = tokio::select! {

@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::{ConfigError, Settings};
 
 /// Every setting and its default, if there is a fixed one.
-const SETTINGS: [(&str, Option<&str>); 9] = [
+const SETTINGS: [(&str, Option<&str>); 10] = [
     ("allow_unauthenticated", Some("false")),
     ("database", Some("sqlite://greenlane.db")),
     ("directory_key_file", None),
@@ -21,6 +21,7 @@ const SETTINGS: [(&str, Option<&str>); 9] = [
     ("log", Some("info")),
     ("log_format", Some("text")),
     ("otlp_endpoint", None),
+    ("watches_max", Some("16384")),
 ];
 
 const PREFIX: &str = "GREENLANE_";
@@ -83,6 +84,7 @@ struct Document {
     log: Option<Spanned<String>>,
     log_format: Option<Spanned<String>>,
     otlp_endpoint: Option<Spanned<String>>,
+    watches_max: Option<Spanned<i64>>,
 }
 
 impl Layers {
@@ -144,6 +146,7 @@ impl Layers {
         give("log", text_of(file.log));
         give("log_format", text_of(file.log_format));
         give("otlp_endpoint", text_of(file.otlp_endpoint));
+        give("watches_max", text_of(file.watches_max));
         Ok(())
     }
 
@@ -158,6 +161,7 @@ impl Layers {
         give("log", &settings.log);
         give("log_format", &settings.log_format);
         give("otlp_endpoint", &settings.otlp_endpoint);
+        give("watches_max", &settings.watches_max);
     }
 
     /// The value of a setting that has a default. `right` says what it must be.

@@ -1,15 +1,22 @@
-//! `ClaimService`: claims as they stand.
+//! `ClaimService`: claims as they stand, and what happens to them.
+
+use std::time::Duration;
 
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::page::{self, Scope};
+use super::claim_watch::{self, Told};
 use super::parse::{self, ClaimQuery};
 use super::render;
 use super::status::Fault;
+use super::token::{ClaimsPlace, Scope};
+use crate::feed::{Filter, Start, Watch};
 use crate::ledger::{Ledger, LedgerError};
 use crate::pb::claim_service_server::ClaimService;
-use crate::pb::{GetClaimRequest, GetClaimResponse, ListClaimsRequest, ListClaimsResponse};
+use crate::pb::{
+    GetClaimRequest, GetClaimResponse, ListClaimsRequest, ListClaimsResponse, WatchClaimsRequest,
+};
 use crate::store::{ClaimCursor, ClaimFilter};
 
 /// Claims read at once: a page of many is read in parts, so that claims with long bills do not
@@ -21,12 +28,19 @@ const PAGE_BYTES_MAX: usize = 3 * 1024 * 1024;
 /// Answers `ClaimService`.
 pub(crate) struct Claims {
     ledger: Ledger,
+    watch_age_max: Duration,
+    closing: CancellationToken,
 }
 
 impl Claims {
-    /// Serves a ledger.
-    pub(crate) fn new(ledger: Ledger) -> Claims {
-        Claims { ledger }
+    /// Serves a ledger. Watches end when they are about `watch_age_max` old, and when `closing` is
+    /// cancelled.
+    pub(crate) fn new(
+        ledger: Ledger,
+        watch_age_max: Duration,
+        closing: CancellationToken,
+    ) -> Claims {
+        Claims { ledger, watch_age_max, closing }
     }
 
     async fn get(&self, claim_id: &str) -> Result<GetClaimResponse, Fault> {
@@ -40,8 +54,14 @@ impl Claims {
         let query = parse::claim_query(request)?;
         let store = self.ledger.store();
         let scope = Scope::of_claims(store.ledger_id(), request);
-        let after = scope.open(&request.page_token)?;
-        let mut after = after.as_deref().map(page::read_claim_cursor).transpose()?;
+        let (heads, mut after) = match scope.open(&request.page_token)? {
+            // Before the first page is read: what is recorded meanwhile is told by a watch.
+            None => (self.ledger.feed().heads().await.map_err(LedgerError::from)?, None),
+            Some(place) => {
+                let place = ClaimsPlace::read(&place, store.lanes())?;
+                (place.heads, Some(place.after))
+            }
+        };
         let page_size = query.page_size;
         let filter = self.filter(query);
         let mut claims = Vec::new();
@@ -65,8 +85,29 @@ impl Claims {
                 break has_more;
             }
         };
-        let token = after.filter(|_| has_more).map(|it| scope.seal(&page::claim_cursor(it)));
-        Ok(ListClaimsResponse { claims, next_page_token: token.unwrap_or_default() })
+        let resume_token = Scope::of_events(store.ledger_id()).resume_token(&heads);
+        let next = after.filter(|_| has_more).map(|after| ClaimsPlace { after, heads });
+        let next_page_token = next.map(|place| scope.seal(&place.bytes())).unwrap_or_default();
+        Ok(ListClaimsResponse { claims, next_page_token, resume_token })
+    }
+
+    async fn watch(&self, request: &WatchClaimsRequest) -> Result<Told, Fault> {
+        let query = parse::watch_query(request)?;
+        let store = self.ledger.store();
+        let scope = Scope::of_events(store.ledger_id());
+        let start = match (request.resume_token.as_str(), request.include_existing) {
+            ("", false) => Start::Now,
+            ("", true) => Start::Beginning,
+            (token, _) => Start::After(scope.read_resume_token(token, store.lanes())?),
+        };
+        let filter = Filter {
+            member: query.member_id.map(|member_id| (self.ledger.lane_of(&member_id), member_id)),
+            hospital_code: query.hospital_code,
+            plan_id: query.plan_id,
+            states: query.states,
+        };
+        let watch = Watch { start, filter, age_max: claim_watch::spread(self.watch_age_max) };
+        claim_watch::tell(self.ledger.feed(), watch, scope, self.closing.clone()).await
     }
 
     fn filter(&self, query: ClaimQuery) -> ClaimFilter {
@@ -100,5 +141,14 @@ impl ClaimService for Claims {
         request: Request<ListClaimsRequest>,
     ) -> Result<Response<ListClaimsResponse>, Status> {
         Ok(Response::new(self.list(request.get_ref()).await?))
+    }
+
+    type WatchClaimsStream = Told;
+
+    async fn watch_claims(
+        &self,
+        request: Request<WatchClaimsRequest>,
+    ) -> Result<Response<Told>, Status> {
+        Ok(Response::new(self.watch(request.get_ref()).await?))
     }
 }

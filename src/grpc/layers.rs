@@ -23,8 +23,12 @@ use tracing::{Instrument, Span};
 
 use super::status::Fault;
 
+/// Watches stay for hours and do next to nothing: they have a limit of their own, so that they take
+/// no place from the callers at the window.
+const WATCH: &str = "/greenlane.v1.ClaimService/WatchClaims";
 /// Methods whose answer may take for ever; keep-alive finds callers who are gone.
-const STREAMING: [&str; 5] = [
+const STREAMING: [&str; 6] = [
+    WATCH,
     "/greenlane.v1.SettlementService/SubmitSettlements",
     "/greenlane.v1.MemberService/ImportMembers",
     "/grpc.health.v1.Health/Watch",
@@ -39,17 +43,34 @@ const GRPC_DETAILS: &str = "grpc-status-details-bin";
 /// Puts every call of a server under one limit and each under a deadline.
 #[derive(Clone)]
 pub(crate) struct CallLayer {
-    permits: Arc<Semaphore>,
-    in_flight_max: usize,
+    calls: Places,
+    watches: Places,
     timeout_max: Duration,
 }
 
+/// So many at once.
+#[derive(Clone)]
+struct Places {
+    free: Arc<Semaphore>,
+    max: usize,
+}
+
+impl Places {
+    fn new(max: usize) -> Places {
+        Places { free: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))), max }
+    }
+}
+
 impl CallLayer {
-    /// At most `in_flight_max` calls at once; an answer that is no stream takes at most
-    /// `timeout_max`, less if the caller says so.
-    pub(crate) fn new(in_flight_max: usize, timeout_max: Duration) -> CallLayer {
-        let permits = Arc::new(Semaphore::new(in_flight_max.min(Semaphore::MAX_PERMITS)));
-        CallLayer { permits, in_flight_max, timeout_max }
+    /// At most `in_flight_max` calls and `watches_max` watches at once; an answer that is no stream
+    /// takes at most `timeout_max`, less if the caller says so.
+    pub(crate) fn new(
+        in_flight_max: usize,
+        watches_max: usize,
+        timeout_max: Duration,
+    ) -> CallLayer {
+        let (calls, watches) = (Places::new(in_flight_max), Places::new(watches_max));
+        CallLayer { calls, watches, timeout_max }
     }
 
     /// How long a call may take until its answer begins.
@@ -120,11 +141,12 @@ where
             code = tracing::field::Empty,
             duration_ms = tracing::field::Empty,
         );
-        let permit = self.layer.permits.clone().try_acquire_owned().ok();
+        let places = if path == WATCH { &self.layer.watches } else { &self.layer.calls };
+        let permit = places.free.clone().try_acquire_owned().ok();
         let is_refused = permit.is_none() && !path.starts_with(UNLIMITED);
         let call = Call { span: span.clone(), started: Instant::now(), code: None, permit };
         if is_refused {
-            let fault = Fault::too_many_requests(self.layer.in_flight_max);
+            let fault = Fault::too_many_requests(places.max);
             return Box::pin(std::future::ready(Ok(call.refuse(fault))));
         }
         // Counted from here, so that our answer comes before tonic's own, which starts later.
@@ -268,7 +290,7 @@ mod tests {
         let inner = tower::service_fn(move |_: Request<Body>| async move {
             Ok::<_, Infallible>(answer().await)
         });
-        let service = CallLayer::new(1, Duration::from_secs(30)).layer(inner);
+        let service = CallLayer::new(1, 1, Duration::from_secs(30)).layer(inner);
         let mut request = Request::builder().uri(path);
         if let Some(timeout) = timeout {
             request = request.header("grpc-timeout", timeout);
@@ -326,7 +348,7 @@ mod tests {
     async fn beyond_the_limit_calls_are_refused_and_health_is_not() {
         let inner =
             tower::service_fn(|_: Request<Body>| async { Ok::<_, Infallible>(never().await) });
-        let service = CallLayer::new(1, Duration::from_secs(30)).layer(inner);
+        let service = CallLayer::new(1, 1, Duration::from_secs(30)).layer(inner);
         let request = |path: &str| Request::builder().uri(path).body(Body::empty()).unwrap();
         let held = service.clone().oneshot(request("/x"));
         let mut held = std::pin::pin!(held);

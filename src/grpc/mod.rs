@@ -5,16 +5,17 @@
 //! said in `status` alone; deadlines, limits and panics are `layers`' work for all methods.
 
 mod claim_service;
+mod claim_watch;
 pub(crate) mod layers;
 mod member_service;
 mod names;
-mod page;
 mod parse;
 mod plan_service;
 mod render;
 mod settlement_service;
 mod settlement_stream;
 pub(crate) mod status;
+mod token;
 
 pub(crate) use claim_service::Claims;
 pub(crate) use member_service::Members;

@@ -2,9 +2,9 @@
 
 use tonic::{Request, Response, Status};
 
-use super::page::Scope;
 use super::parse::{self, PlanChoice};
 use super::status::Fault;
+use super::token::Scope;
 use super::{mode, render};
 use crate::clock;
 use crate::ledger::{Ledger, PlanEntry};

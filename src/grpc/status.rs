@@ -7,6 +7,7 @@ use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::core::checks::Problem;
 use crate::core::plan_document::PlanProblem;
+use crate::feed::WatchError;
 use crate::intake::Unreadable;
 use crate::ledger::LedgerError;
 use crate::pb::{self, ErrorReason};
@@ -94,6 +95,13 @@ impl Fault {
         let message = "the page token does not belong to this list; start again at the first page";
         Fault::new(Code::InvalidArgument, ErrorReason::PageTokenInvalid, message)
             .with("field", "page_token")
+    }
+
+    /// A resume token that is not one of this ledger's.
+    pub(super) fn token_foreign() -> Fault {
+        let message = "the resume token does not belong to this ledger";
+        Fault::new(Code::InvalidArgument, ErrorReason::TokenForeign, message)
+            .with("field", "resume_token")
     }
 
     /// The call took too long.
@@ -254,6 +262,26 @@ impl From<LedgerError> for Fault {
             LedgerError::Contended => fault(Code::Aborted, R::Contended).retry(RETRY_SOON),
             LedgerError::DataLoss => traced(Code::DataLoss, R::DataLoss, &message),
             LedgerError::CommandFailed => Fault::command_failed(),
+        }
+    }
+}
+
+impl From<WatchError> for Fault {
+    fn from(error: WatchError) -> Fault {
+        let message = error.to_string();
+        let out_of_range = |reason, lane: u16, position: i64| {
+            Fault::new(Code::OutOfRange, reason, message)
+                .with("lane", lane)
+                .with("position", position)
+        };
+        match error {
+            WatchError::Expired { lane, position } => {
+                out_of_range(ErrorReason::TokenExpired, lane, position)
+            }
+            WatchError::HistoryLost { lane, position } => {
+                out_of_range(ErrorReason::TokenHistoryLost, lane, position)
+            }
+            WatchError::Store(error) => LedgerError::from(error).into(),
         }
     }
 }

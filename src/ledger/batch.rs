@@ -5,12 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::documents::Documents;
 use super::queue::{Ask, Job};
-use super::record::Recorder;
+use super::record::{Recorded, Recorder};
 use super::{Clock, Enrolled, EnrolmentChange, LedgerError, Mode, Submitted};
 use crate::core::book::{Book, Command, Effect, Refusal};
 use crate::core::claim::ClaimId;
 use crate::core::plan::Plans;
 use crate::core::settlement::Settlement;
+use crate::feed::Entry;
 use crate::store::{KeyRow, Store, StoreError, Tx};
 
 /// The answer to one command of a batch that committed.
@@ -36,6 +37,14 @@ impl From<StoreError> for Trouble {
     }
 }
 
+/// A batch that is settled and committed.
+pub(super) struct Settled {
+    /// The answers, in the order of the commands.
+    pub(super) outcomes: Vec<Outcome>,
+    /// What watchers are told.
+    pub(super) told: Vec<Entry>,
+}
+
 type Key = (String, String);
 
 /// Settles commands in order. Nothing is written unless everything is.
@@ -44,7 +53,7 @@ pub(super) async fn settle(
     documents: &Documents,
     clock: Clock,
     jobs: &[Job],
-) -> Result<Vec<Outcome>, Trouble> {
+) -> Result<Settled, Trouble> {
     let mut tx = store.begin().await?;
     let mut lanes: Vec<u16> = jobs.iter().map(|job| job.lane).collect();
     lanes.sort_unstable();
@@ -75,15 +84,16 @@ pub(super) async fn settle(
     let Batch { mut tx, recorder, .. } = batch;
     if recorder.is_empty() {
         // Nothing but replays, refusals and previews: the keys go with the transaction.
-        return Ok(outcomes);
+        return Ok(Settled { outcomes, told: Vec::new() });
     }
     let unused = keys.unused();
     if !unused.is_empty() {
         tx.delete_keys(&unused).await?;
     }
-    tx.write(&recorder.into_rows()).await?;
+    let Recorded { rows, told } = recorder.finish();
+    tx.write(&rows).await?;
     tx.commit().await?;
-    Ok(outcomes)
+    Ok(Settled { outcomes, told })
 }
 
 /// The number of a claim that the command may make; an import makes none.

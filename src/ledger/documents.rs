@@ -217,10 +217,11 @@ async fn publish_once(
             version: plan.version.clone(),
             hash: plan.hash.clone(),
         });
-        recorder.append(lane, &event);
+        recorder.append(lane, event);
         recorder.set_documents_revision(lane, row.revision);
     }
-    tx.write(&recorder.into_rows()).await?;
+    tx.write(&recorder.finish().rows).await?;
+    // Watchers are told nothing of documents; the feed finds these events by itself.
     tx.commit().await?;
     Ok(Some(entry))
 }

@@ -23,6 +23,7 @@ use crate::core::member::{CoverageOverlap, Roster};
 use crate::core::plan::Plan;
 use crate::core::plan_document::PlanProblem;
 use crate::core::settlement::Settlement;
+use crate::feed::Feed;
 use crate::store::{Store, StoreError};
 
 pub use directory::{DirectoryKey, Identity};
@@ -45,6 +46,7 @@ struct Inner {
     directory: Directory,
     documents: Documents,
     writers: Writers,
+    feed: Feed,
     clock: Clock,
     closing: CancellationToken,
 }
@@ -200,14 +202,20 @@ impl Ledger {
         let documents = Documents::load(&store).await?;
         let closing = CancellationToken::new();
         let directory = Directory::start(store.clone(), key, closing.clone());
-        let writers = Writers::start(&store, &documents, clock);
-        let inner = Inner { store, directory, documents, writers, clock, closing };
+        let feed = Feed::start(store.clone(), closing.clone());
+        let writers = Writers::start(&store, &documents, &feed, clock);
+        let inner = Inner { store, directory, documents, writers, feed, clock, closing };
         Ok(Ledger(Arc::new(inner)))
     }
 
     /// The database, for reads.
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// The status stream, for those who watch.
+    pub fn feed(&self) -> &Feed {
+        &self.0.feed
     }
 
     /// The plans in force, as this process knows them.

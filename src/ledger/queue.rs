@@ -10,6 +10,7 @@ use super::writer::Writer;
 use super::{Clock, Enrolled, LedgerError, Mode, Submitted};
 use crate::core::member::Roster;
 use crate::core::settlement::Settlement;
+use crate::feed::Feed;
 use crate::store::Store;
 
 /// Commands in one transaction at the most: more only lengthens the wait of each.
@@ -82,7 +83,12 @@ struct Senders {
 }
 
 impl Writers {
-    pub(super) fn start(store: &Store, documents: &Documents, clock: Clock) -> Writers {
+    pub(super) fn start(
+        store: &Store,
+        documents: &Documents,
+        feed: &Feed,
+        clock: Clock,
+    ) -> Writers {
         let count = if store.shares_one_writer() { 1 } else { usize::from(store.lanes()) };
         let alive = Arc::new(AtomicUsize::new(count));
         let closing = tokio_util::sync::CancellationToken::new();
@@ -98,7 +104,7 @@ impl Writers {
                 closing: closing.clone(),
                 is_closed: false,
             };
-            let writer = Writer::new(store.clone(), documents.clone(), clock);
+            let writer = Writer::new(store.clone(), documents.clone(), feed.clone(), clock);
             tasks.spawn(supervise(writer, Arc::new(Mutex::new(queues)), alive.clone()));
             senders.push(Senders { window, bulk });
         }

@@ -12,6 +12,7 @@ use crate::core::day::Moment;
 use crate::core::decision::{CounterBook, CounterKey, Counters};
 use crate::core::event::{ClaimEvent, Event, MemberEvent, event_hash, facts_digest};
 use crate::core::payout::Payout;
+use crate::feed::Entry;
 use crate::store::{ClaimRow, CounterRow, EventRow, FactRow, LaneHead, MemberRow, PayoutRow, Rows};
 
 /// Gathers everything that one transaction writes.
@@ -24,6 +25,14 @@ pub(super) struct Recorder {
     members: BTreeMap<(u16, String), MemberRow>,
     counters: BTreeMap<(u16, String, CounterKey), Counters>,
     payouts: BTreeMap<(ClaimId, u32), Payout>,
+    /// The same events for those who watch.
+    told: Vec<Entry>,
+}
+
+/// What one transaction writes, and what watchers are told once it is committed.
+pub(super) struct Recorded {
+    pub(super) rows: Rows,
+    pub(super) told: Vec<Entry>,
 }
 
 impl Recorder {
@@ -42,6 +51,7 @@ impl Recorder {
             members: BTreeMap::new(),
             counters: BTreeMap::new(),
             payouts: BTreeMap::new(),
+            told: Vec::new(),
         }
     }
 
@@ -81,7 +91,7 @@ impl Recorder {
                     let member = book.member_id.clone();
                     let facts = self.fact(lane, position, &*roster);
                     let event = Event::Member(MemberEvent { member: member.clone(), facts });
-                    self.append(lane, &event);
+                    self.append(lane, event);
                     let time = self.time(lane);
                     let row = MemberRow {
                         lane,
@@ -111,7 +121,7 @@ impl Recorder {
         let settlement = change.claim.settlement.clone();
         let facts = change.facts_changed.then(|| self.fact(lane, position, &*settlement));
         let event = Event::Claim(Box::new(ClaimEvent::of(&change, facts)));
-        self.append(lane, &event);
+        self.append(lane, event);
         let claim = Arc::new(Claim { revision: position, ..(*change.claim).clone() });
         let id = claim.id;
         for payout in change.payouts {
@@ -136,22 +146,23 @@ impl Recorder {
     }
 
     /// Appends an event with the lane's next position, chained to the one before.
-    pub(super) fn append(&mut self, lane: u16, event: &Event) {
-        let body = to_json(event);
+    pub(super) fn append(&mut self, lane: u16, event: Event) {
+        let body = to_json(&event);
         let head = self.head_mut(lane);
         head.position += 1;
         head.hash = event_hash(&head.hash, lane, head.position, head.time, &body);
         let (position, time, hash) = (head.position, head.time, head.hash.clone());
+        self.told.push(Entry::of(lane, position, &hash, time, event));
         self.events.push(EventRow { lane, position, time, hash, body });
     }
 
     /// Everything to write, ordered so that two runs write alike.
-    pub(super) fn into_rows(self) -> Rows {
+    pub(super) fn finish(self) -> Recorded {
         let counters = self.counters.into_iter().map(|((lane, member_id, key), counters)| {
             CounterRow { lane, member_id, key, counters }
         });
         let payouts = self.payouts.into_iter();
-        Rows {
+        let rows = Rows {
             heads: self.heads.into_values().collect(),
             events: self.events,
             facts: self.facts,
@@ -161,7 +172,8 @@ impl Recorder {
             payouts: payouts
                 .map(|((claim_id, _), payout)| PayoutRow { claim_id, payout })
                 .collect(),
-        }
+        };
+        Recorded { rows, told: self.told }
     }
 
     fn head(&self, lane: u16) -> &LaneHead {

@@ -4,6 +4,7 @@ use super::batch::{self, Outcome};
 use super::documents::Documents;
 use super::queue::{Ask, Job, Queues};
 use super::{Clock, LedgerError};
+use crate::feed::Feed;
 use crate::store::{Store, StoreError};
 
 /// How often a batch that lost to another process is tried before its callers hear of it.
@@ -13,12 +14,13 @@ const ATTEMPTS_MAX: u32 = 8;
 pub(super) struct Writer {
     store: Store,
     documents: Documents,
+    feed: Feed,
     clock: Clock,
 }
 
 impl Writer {
-    pub(super) fn new(store: Store, documents: Documents, clock: Clock) -> Writer {
-        Writer { store, documents, clock }
+    pub(super) fn new(store: Store, documents: Documents, feed: Feed, clock: Clock) -> Writer {
+        Writer { store, documents, feed, clock }
     }
 
     /// Settles batch after batch until the queues are closed and empty.
@@ -36,7 +38,10 @@ impl Writer {
         let mut work = vec![(batch, 1)];
         while let Some((mut jobs, attempt)) = work.pop() {
             match batch::settle(&self.store, &self.documents, self.clock, &jobs).await {
-                Ok(outcomes) => put_back.extend(answer(jobs, outcomes)),
+                Ok(batch::Settled { outcomes, told }) => {
+                    put_back.extend(answer(jobs, outcomes));
+                    self.feed.offer(told);
+                }
                 Err(batch::Trouble::Stale) => match self.documents.refresh(&self.store).await {
                     Ok(()) => work.push((jobs, attempt)),
                     Err(error) => refuse_all(jobs, &error.into()),

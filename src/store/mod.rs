@@ -9,6 +9,7 @@
 
 mod conn;
 mod error;
+mod log;
 pub mod postgres;
 mod read;
 mod rows;

@@ -10,7 +10,7 @@ use serde::de::value::{Error as NoName, StrDeserializer};
 
 use super::conn::{Conn, Sql, bulk, on};
 use super::error::StoreError;
-use super::rows::{ClaimCursor, ClaimFilter, DocumentRow};
+use super::rows::{ClaimCursor, ClaimFilter, DocumentRow, LaneHead};
 use crate::core::book::Book;
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::{Day, Moment};
@@ -382,6 +382,16 @@ pub(super) async fn document(
         sqlx::query_as(SQL).bind(kind).bind(id).bind(version).fetch_optional(conn).await
     });
     row?.map(DocumentRecord::row).transpose()
+}
+
+/// A lane's head as a row has it.
+pub(super) type HeadRecord = (i32, i64, String, i64, i64, i64);
+
+/// Reads a lane's head.
+pub(super) fn head(row: HeadRecord) -> Result<LaneHead, StoreError> {
+    let (lane, position, hash, time, claims, documents_revision) = row;
+    let (lane, time) = (self::lane(lane, "lane")?, Moment::from_micros(time));
+    Ok(LaneHead { lane, position, hash, time, claims, documents_revision })
 }
 
 /// A lane as a row has it.

@@ -8,7 +8,7 @@ use super::rows::{DocumentRow, KeyRow, LaneHead, Rows};
 use super::{read, write};
 use crate::core::book::Book;
 use crate::core::claim::{Claim, ClaimId};
-use crate::core::day::{Day, Moment};
+use crate::core::day::Day;
 
 /// A write transaction. Rolled back when dropped without [`Tx::commit`].
 pub struct Tx {
@@ -58,16 +58,11 @@ impl Tx {
     /// writers, in this process and in others.
     pub async fn lock_lanes(&mut self, lanes: &[u16]) -> Result<Vec<LaneHead>, StoreError> {
         let rows = bulk!(read LOCK, self.next(), lanes, |lane| [i32::from(*lane)]);
-        let rows: Vec<(i32, i64, String, i64, i64, i64)> =
-            self.done(rows.map_err(StoreError::from))?;
+        let rows: Vec<read::HeadRecord> = self.done(rows.map_err(StoreError::from))?;
         if rows.len() != lanes.len() {
             return Err(StoreError::corrupt("lane", format!("one of {lanes:?} is not there")));
         }
-        let head = |(lane, position, hash, time, claims, documents_revision)| {
-            let (lane, time) = (read::lane(lane, "lane")?, Moment::from_micros(time));
-            Ok(LaneHead { lane, position, hash, time, claims, documents_revision })
-        };
-        rows.into_iter().map(head).collect()
+        rows.into_iter().map(read::head).collect()
     }
 
     /// The newest revision of published documents. Fixed while any lane is locked, because who

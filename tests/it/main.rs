@@ -16,5 +16,6 @@ mod store_contract;
 mod store_postgres;
 mod support;
 mod tidy;
+mod watch;
 mod wire;
 mod world;

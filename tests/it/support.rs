@@ -38,6 +38,12 @@ impl Database {
 
     /// Does to the database what the store never would.
     pub(crate) async fn execute(&self, sql: &'static str) {
+        self.execute_text(sql.to_owned()).await;
+    }
+
+    /// The same with a text that the test made.
+    pub(crate) async fn execute_text(&self, sql: String) {
+        let sql = AssertSqlSafe(sql);
         if self.is_postgres {
             let mut conn = sqlx::PgConnection::connect(&self.url).await.unwrap();
             sqlx::raw_sql(sql).execute(&mut conn).await.unwrap();

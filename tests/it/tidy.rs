@@ -16,10 +16,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("config", &["config"]),
     ("telemetry", &["config"]),
     ("store", &["core", "store"]),
-    ("ledger", &["clock", "config", "core", "ledger", "store"]),
+    ("feed", &["core", "feed", "store"]),
+    ("ledger", &["clock", "config", "core", "feed", "ledger", "store"]),
     ("intake", &["core", "intake"]),
     ("pb", &["pb"]),
-    ("feed", &["core", "feed", "ledger", "store"]),
     ("payout", &["clock", "core", "ledger", "payout", "store"]),
     ("report", &["core", "report", "store"]),
     (

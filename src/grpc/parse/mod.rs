@@ -8,7 +8,7 @@ mod settlement;
 pub(super) use member::roster;
 pub(super) use query::{
     ClaimQuery, PlanChoice, Who, asked_day, claim_id, claim_query, message, page_size, plan_choice,
-    plan_document, plan_id, who,
+    plan_document, plan_id, watch_query, who,
 };
 pub(super) use settlement::{Id, settlement};
 

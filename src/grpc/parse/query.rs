@@ -102,6 +102,34 @@ fn states(asked: &[i32], checks: &mut Checks) -> Vec<ClaimState> {
     states
 }
 
+/// What a watch of claims is filtered by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::grpc) struct WatchQuery {
+    pub(in crate::grpc) member_id: Option<String>,
+    pub(in crate::grpc) hospital_code: Option<String>,
+    pub(in crate::grpc) plan_id: Option<String>,
+    pub(in crate::grpc) states: Vec<ClaimState>,
+}
+
+/// Reads the filter of a watch.
+pub(in crate::grpc) fn watch_query(
+    request: &pb::WatchClaimsRequest,
+) -> Result<WatchQuery, Problems> {
+    let mut checks = Checks::default();
+    let filter = request.filter.clone().unwrap_or_default();
+    let query = checks.nested("filter", |checks| WatchQuery {
+        member_id: uuid(checks, "member_id", &filter.member_id),
+        hospital_code: checks.code(
+            "hospital_code",
+            &filter.hospital_code,
+            limits::HOSPITAL_CODE_MAX,
+        ),
+        plan_id: checks.code("plan_id", &filter.plan_id, own::PLAN_ID_MAX),
+        states: states(&filter.states, checks),
+    });
+    checks.done(query)
+}
+
 /// Reads the size of a page where nothing else can be wrong.
 pub(in crate::grpc) fn page_size(page_size: i32) -> Result<usize, Problems> {
     let mut checks = Checks::default();

@@ -2,7 +2,7 @@
 
 use super::{day, settlement, timestamp};
 use crate::core::ENGINE_VERSION;
-use crate::core::claim::{Claim, ClaimState};
+use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::decision::{self, Decision, code};
 use crate::core::explain::{self, Language};
 use crate::core::money::Fen;
@@ -25,35 +25,50 @@ pub(in crate::grpc) fn claim(claim: &Claim) -> pb::Claim {
         plan_id: plan.map(|plan| plan.plan_id.clone()).unwrap_or_default(),
         plan_version: plan.map(|plan| plan.version.clone()).unwrap_or_default(),
         state: claim_state(evaluation.state).into(),
-        route: match evaluation.route {
-            Route::Green => pb::Route::Green,
-            Route::Review => pb::Route::Review,
-        }
-        .into(),
+        route: route(evaluation.route).into(),
         review_reasons: evaluation.reasons.iter().map(review_reason).collect(),
         decision: evaluation.decision.as_ref().map(|it| decision(it, evaluation)),
-        payouts: claim.payouts.iter().map(|it| payout(it, claim)).collect(),
+        payouts: claim.payouts.iter().map(|it| payout(it, claim.id, is_recorded)).collect(),
         create_time: is_recorded.then(|| timestamp(claim.create_time)),
         update_time: is_recorded.then(|| timestamp(claim.update_time)),
-        revision: recorded(format!("{}/{}", claim.id.lane, claim.revision)),
-        payment_mode: match evaluation.payment_mode {
-            None => pb::PaymentMode::Unspecified,
-            Some(PaymentMode::HospitalDeducts) => pb::PaymentMode::HospitalDeducts,
-            Some(PaymentMode::Transfer) => pb::PaymentMode::Transfer,
-        }
-        .into(),
-        next_step: next_step(claim).into(),
+        revision: recorded(revision(claim.id.lane, claim.revision)),
+        payment_mode: payment_mode(evaluation.payment_mode).into(),
+        next_step: next_step(claim.state(), claim.payout(), evaluation.payment_mode).into(),
         denial_reason: evaluation.denial.as_ref().map(code).unwrap_or_default(),
     }
 }
 
+/// How the place of a claim's event is written.
+pub(super) fn revision(lane: u16, position: i64) -> String {
+    format!("{lane}/{position}")
+}
+
+pub(super) fn route(route: Route) -> pb::Route {
+    match route {
+        Route::Green => pb::Route::Green,
+        Route::Review => pb::Route::Review,
+    }
+}
+
+pub(super) fn payment_mode(mode: Option<PaymentMode>) -> pb::PaymentMode {
+    match mode {
+        None => pb::PaymentMode::Unspecified,
+        Some(PaymentMode::HospitalDeducts) => pb::PaymentMode::HospitalDeducts,
+        Some(PaymentMode::Transfer) => pb::PaymentMode::Transfer,
+    }
+}
+
 /// What the clerk at the window does now.
-fn next_step(claim: &Claim) -> pb::NextStep {
-    match claim.state() {
+pub(super) fn next_step(
+    state: ClaimState,
+    payout: Fen,
+    payment_mode: Option<PaymentMode>,
+) -> pb::NextStep {
+    match state {
         ClaimState::Incomplete => pb::NextStep::SendMissingFacts,
         ClaimState::Pended => pb::NextStep::AwaitReview,
         ClaimState::InformationRequested => pb::NextStep::SendInformation,
-        ClaimState::Approved if claim.payout() > Fen::ZERO => match claim.evaluation.payment_mode {
+        ClaimState::Approved if payout > Fen::ZERO => match payment_mode {
             Some(PaymentMode::HospitalDeducts) => pb::NextStep::DeductAtWindow,
             Some(PaymentMode::Transfer) | None => pb::NextStep::AwaitTransfer,
         },
@@ -145,7 +160,8 @@ fn counter_changes(change: &decision::CounterChange) -> [pb::CounterChange; 3] {
     ]
 }
 
-fn payout(payout: &Payout, claim: &Claim) -> pb::Payout {
+/// A payout of a claim; one that is not recorded has neither an id nor a time.
+pub(super) fn payout(payout: &Payout, claim_id: ClaimId, is_recorded: bool) -> pb::Payout {
     let kind = match payout.kind {
         PayoutKind::Payment => pb::PayoutKind::Payment,
         PayoutKind::Recovery => pb::PayoutKind::Recovery,
@@ -158,10 +174,9 @@ fn payout(payout: &Payout, claim: &Claim) -> pb::Payout {
         PayoutState::Returned => pb::PayoutState::Returned,
         PayoutState::Cancelled => pb::PayoutState::Cancelled,
     };
-    let is_recorded = claim.revision > 0;
     pb::Payout {
         payout_id: if is_recorded {
-            format!("{}/{}", claim.id, payout.number)
+            format!("{claim_id}/{}", payout.number)
         } else {
             String::new()
         },

@@ -1,10 +1,12 @@
 //! Types of the core become answers. Decides nothing: every figure, code and word is the core's.
 
 mod claim;
+mod claim_event;
 mod member;
 mod settlement;
 
 pub(super) use claim::claim;
+pub(super) use claim_event::claim_event;
 pub(super) use member::{balance, eligibility, member};
 #[cfg(test)]
 pub(super) use settlement::settlement;
