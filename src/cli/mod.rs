@@ -3,12 +3,15 @@
 mod claim;
 mod client;
 mod demo;
+mod event_line;
 mod health;
 mod member;
 mod plan;
 mod roster;
 mod serve;
 mod statement;
+mod token_file;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -49,6 +52,11 @@ enum Command {
     /// Show claims (赔案).
     #[command(subcommand)]
     Claim(claim::ClaimCommand),
+    /// Watch what happens to claims, as it happens.
+    ///
+    /// Prints one event a line, in the order of each claim, without gaps or repeats; goes on by
+    /// itself when the connection or the server ends. Ctrl-C ends it.
+    Watch(Box<watch::WatchArgs>),
     /// Ask a server whether it is ready. Exits 0 when it serves, 1 when it does not.
     Healthcheck(Client),
     /// Print every setting in force with its origin, secrets hidden.
@@ -110,6 +118,7 @@ impl Command {
             Command::Plan(command) => plan::run(command).await,
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
+            Command::Watch(args) => watch::run(*args).await,
             Command::Healthcheck(server) => health::run(server).await,
             Command::Config(settings) => serve::print_config(&settings),
         }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use greenlane::pb;
 use greenlane::pb::settlement_service_client::SettlementServiceClient;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -44,6 +44,46 @@ pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// A client command that runs until it is told to end. Killed when dropped.
+pub struct Running {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    pub fn start(arguments: &[&str], server: &str) -> Running {
+        let mut child = command(arguments, &[("GREENLANE_SERVER", server)]).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running { child, out }
+    }
+
+    /// The next line on standard output; `None` at its end.
+    pub async fn line(&mut self) -> Option<String> {
+        let line = tokio::time::timeout(START_MAX, self.out.next_line()).await;
+        line.expect("it says something").unwrap()
+    }
+
+    /// Nobody reads its output from here on. Returns how it ended.
+    pub async fn ended(self) -> ExitStatus {
+        let Running { mut child, out } = self;
+        drop(out);
+        let ended = tokio::time::timeout(START_MAX, child.wait()).await;
+        ended.expect("it ends").unwrap()
+    }
+
+    /// Asks it to end and waits for that.
+    pub async fn terminate(self) -> ExitStatus {
+        terminate(&self.child).await;
+        self.ended().await
+    }
+}
+
+async fn terminate(child: &Child) {
+    let pid = child.id().expect("it still runs").to_string();
+    let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
+    assert!(status.unwrap().success());
+}
+
 /// A `greenlane serve`. Killed when dropped.
 pub struct Process {
     child: Child,
@@ -55,7 +95,12 @@ pub struct Process {
 impl Process {
     /// Starts a server on a free port and waits until it serves.
     pub async fn start(database: &Database, more: &[&str]) -> Process {
-        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--database", &database.url];
+        Process::start_at(database, "127.0.0.1:0", more).await
+    }
+
+    /// The same at an address.
+    pub async fn start_at(database: &Database, listen: &str, more: &[&str]) -> Process {
+        let mut arguments = vec!["serve", "--listen", listen, "--database", &database.url];
         arguments.extend(more);
         let environment = [("GREENLANE_DIRECTORY_KEY", DIRECTORY_KEY)];
         let mut child = command(&arguments, &environment).spawn().unwrap();
@@ -79,9 +124,15 @@ impl Process {
 
     /// Asks it to end.
     pub async fn terminate(&self) {
-        let pid = self.child.id().expect("it still runs").to_string();
-        let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
-        assert!(status.unwrap().success());
+        terminate(&self.child).await;
+    }
+
+    /// Its resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let pid = self.child.id().expect("it still runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 
     /// Waits for its end and returns how it ended, with everything it logged.
