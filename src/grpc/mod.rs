@@ -7,6 +7,7 @@
 mod claim_service;
 pub(crate) mod layers;
 mod member_service;
+mod message;
 mod names;
 mod page;
 mod parse;
