@@ -12,12 +12,23 @@ const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// Connects to the server that the command line names.
 pub(super) async fn connect(client: &Client) -> Result<Channel, Failure> {
+    connect_to(&endpoint(client)?, client).await
+}
+
+/// Connects to an endpoint that [`endpoint`] made for this server.
+pub(super) async fn connect_to(endpoint: &Endpoint, client: &Client) -> Result<Channel, Failure> {
     let server = &client.server;
-    let endpoint = Endpoint::from_shared(server.clone())
-        .map_err(|_| Failure::told(format!("--server: {server} is no address")))?;
-    endpoint.connect_timeout(TIMEOUT).connect().await.map_err(|_| {
+    endpoint.connect().await.map_err(|_| {
         Failure::told(format!("no server answers at {server}; is `greenlane serve` up?"))
     })
+}
+
+/// The server that the command line names.
+pub(super) fn endpoint(client: &Client) -> Result<Endpoint, Failure> {
+    let server = &client.server;
+    Endpoint::from_shared(server.clone())
+        .map(|endpoint| endpoint.connect_timeout(TIMEOUT))
+        .map_err(|_| Failure::told(format!("--server: {server} is no address")))
 }
 
 /// An error of the server in one text: what, why, and every field at fault.

@@ -62,18 +62,21 @@ pub(super) fn error_chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-struct Signals {
+/// What an operator or the machine sends to end a process.
+pub(super) struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Signals> {
+    /// Takes both signals over from here on.
+    pub(super) fn new() -> std::io::Result<Signals> {
         let terminate = signal(SignalKind::terminate())?;
         Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn received(&mut self) -> &'static str {
+    /// Waits for one and tells its name.
+    pub(super) async fn received(&mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",

@@ -20,7 +20,8 @@ pub const DIRECTORY_KEY: &str = "07070707070707070707070707070707070707070707070
 /// A debug build under load takes a while to migrate a database.
 const START_MAX: Duration = Duration::from_secs(30);
 
-fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+/// A command that is yet to start.
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenlane"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -55,7 +56,12 @@ pub struct Process {
 impl Process {
     /// Starts a server on a free port and waits until it serves.
     pub async fn start(database: &Database, more: &[&str]) -> Process {
-        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--database", &database.url];
+        Process::start_at("127.0.0.1:0", database, more).await
+    }
+
+    /// Starts a server at an address, which may be that of one that is gone.
+    pub async fn start_at(listen: &str, database: &Database, more: &[&str]) -> Process {
+        let mut arguments = vec!["serve", "--listen", listen, "--database", &database.url];
         arguments.extend(more);
         let environment = [("GREENLANE_DIRECTORY_KEY", DIRECTORY_KEY)];
         let mut child = command(&arguments, &environment).spawn().unwrap();
@@ -79,9 +85,14 @@ impl Process {
 
     /// Asks it to end.
     pub async fn terminate(&self) {
-        let pid = self.child.id().expect("it still runs").to_string();
-        let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
-        assert!(status.unwrap().success());
+        terminate(&self.child).await;
+    }
+
+    /// Asks it to end and waits until it has.
+    pub async fn end(&mut self) {
+        self.terminate().await;
+        let ended = tokio::time::timeout(START_MAX, self.child.wait()).await.expect("it ends");
+        assert!(ended.unwrap().success());
     }
 
     /// Waits for its end and returns how it ended, with everything it logged.
@@ -92,6 +103,13 @@ impl Process {
         self.reading.await.unwrap();
         (status.unwrap(), self.log.lock().unwrap().clone())
     }
+}
+
+/// Asks a process to end.
+pub async fn terminate(child: &Child) {
+    let pid = child.id().expect("it still runs").to_string();
+    let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
+    assert!(status.unwrap().success());
 }
 
 /// Keeps every line, and passes on the address of the one that says where it serves.
