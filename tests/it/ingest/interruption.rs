@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use sqlx::Connection;
 use tokio::io::AsyncWriteExt;
 use tokio::process::ChildStdin;
 
 use super::{Place, assert_each_line_once, count_claims, ended, grown_to, refusal, settlement};
 use crate::process::{Process, assert_consistent, terminate};
 use crate::serving::on_sqlite;
+use crate::support::on_own_postgres;
 
 const RESULTS: &str = "day.ndjson.results.ndjson";
 const REJECTS: &str = "day.ndjson.rejects.ndjson";
@@ -183,6 +185,33 @@ async fn an_operator_who_stops_it_gets_what_was_answered_and_is_told_how_to_go_o
         let ended = place.ingest_text(&lines(0..200), &["-"]).await;
         assert!(ended.out.starts_with("200 lines: 196 accepted (0 replayed)"), "{ended:?}");
         assert_all_accounted_for(&place, ("ingest.results.ndjson", "ingest.rejects.ndjson"), 200);
+    })
+    .await;
+}
+
+/// An answer that leaves the outcome open is none: taken for a refusal, it would hand lines that
+/// nothing is wrong with to a person.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_whose_connections_are_killed_costs_repeats_and_no_line() {
+    const LINES: usize = 2000;
+    const KILL: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+         where datname = current_database() and application_name = 'greenlane'";
+    on_own_postgres(async |database| {
+        let place = Place::prepare(&database).await;
+        place.write("day.ndjson", lines(0..LINES));
+        let child = place.spawn(&["day.ndjson"]);
+        let mut killer = sqlx::PgConnection::connect(&database.url).await.unwrap();
+        for strike in 1..=8 {
+            grown_to(&place.path(RESULTS), strike * 200).await;
+            sqlx::query(KILL).execute(&mut killer).await.unwrap();
+        }
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.out.starts_with("2,000 lines: 1,960 accepted ("), "{ended:?}");
+        assert!(ended.err.contains("; trying again"), "nobody noticed: {ended:?}");
+        assert_all_accounted_for(&place, (RESULTS, REJECTS), LINES);
+        assert_eq!(count_claims(&database).await, "1960");
+        assert_consistent(&database).await;
     })
     .await;
 }
