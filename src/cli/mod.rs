@@ -5,6 +5,7 @@ mod client;
 mod demo;
 mod event_line;
 mod health;
+mod ingest;
 mod member;
 mod plan;
 mod roster;
@@ -52,6 +53,14 @@ enum Command {
     /// Show claims (赔案).
     #[command(subcommand)]
     Claim(claim::ClaimCommand),
+    /// Send files of messages and settlements (结算), and account for every line once.
+    ///
+    /// A line is a hospital's message as its system wrote it, or a settlement: a JSON object with
+    /// the field names of the API, known by `settlement_id` and `total_fen`. What became of each
+    /// line is written to the results file; a line that is refused goes to the rejects file as it
+    /// was, to be corrected there and ingested in its turn. The same command again goes on where
+    /// the last run ended, however it ended. Exits 0 when nothing was refused, 1 otherwise.
+    Ingest(Box<ingest::Ingest>),
     /// Watch what happens to claims, as it happens.
     ///
     /// Prints one event a line, in the order of each claim, without gaps or repeats; goes on by
@@ -118,6 +127,7 @@ impl Command {
             Command::Plan(command) => plan::run(command).await,
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
+            Command::Ingest(ingest) => ingest::run(*ingest).await,
             Command::Watch(args) => watch::run(*args).await,
             Command::Healthcheck(server) => health::run(server).await,
             Command::Config(settings) => serve::print_config(&settings),

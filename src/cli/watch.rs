@@ -9,7 +9,7 @@ use tonic::Status;
 use tonic::transport::Channel;
 
 use super::claim::LanguageArg;
-use super::client::{connect, is_passing, pauses, told};
+use super::client::{connect, may_be_opened_again, pauses, told};
 use super::serve::Signals;
 use super::token_file::TokenFile;
 use super::{Failure, event_line};
@@ -205,7 +205,7 @@ impl Watcher {
 }
 
 fn ended(status: &Status) -> Result<Ended, Failure> {
-    if is_passing(status) {
+    if may_be_opened_again(status) {
         Ok(Ended::Passing(told(status).to_string()))
     } else {
         Err(told(status))

@@ -20,7 +20,8 @@ pub const DIRECTORY_KEY: &str = "07070707070707070707070707070707070707070707070
 /// A debug build under load takes a while to migrate a database.
 const START_MAX: Duration = Duration::from_secs(30);
 
-fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+/// A command that is yet to start.
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenlane"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -78,12 +79,6 @@ impl Running {
     }
 }
 
-async fn terminate(child: &Child) {
-    let pid = child.id().expect("it still runs").to_string();
-    let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
-    assert!(status.unwrap().success());
-}
-
 /// A `greenlane serve`. Killed when dropped.
 pub struct Process {
     child: Child,
@@ -95,11 +90,11 @@ pub struct Process {
 impl Process {
     /// Starts a server on a free port and waits until it serves.
     pub async fn start(database: &Database, more: &[&str]) -> Process {
-        Process::start_at(database, "127.0.0.1:0", more).await
+        Process::start_at("127.0.0.1:0", database, more).await
     }
 
-    /// The same at an address.
-    pub async fn start_at(database: &Database, listen: &str, more: &[&str]) -> Process {
+    /// Starts a server at an address, which may be that of one that is gone.
+    pub async fn start_at(listen: &str, database: &Database, more: &[&str]) -> Process {
         let mut arguments = vec!["serve", "--listen", listen, "--database", &database.url];
         arguments.extend(more);
         let environment = [("GREENLANE_DIRECTORY_KEY", DIRECTORY_KEY)];
@@ -135,6 +130,13 @@ impl Process {
         line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
     }
 
+    /// Asks it to end and waits until it has.
+    pub async fn end(&mut self) {
+        self.terminate().await;
+        let ended = tokio::time::timeout(START_MAX, self.child.wait()).await.expect("it ends");
+        assert!(ended.unwrap().success());
+    }
+
     /// Waits for its end and returns how it ended, with everything it logged.
     pub async fn ended_within(mut self, max: Duration) -> (ExitStatus, String) {
         let ended = tokio::time::timeout(max, self.child.wait()).await;
@@ -143,6 +145,13 @@ impl Process {
         self.reading.await.unwrap();
         (status.unwrap(), self.log.lock().unwrap().clone())
     }
+}
+
+/// Asks a process to end.
+pub async fn terminate(child: &Child) {
+    let pid = child.id().expect("it still runs").to_string();
+    let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
+    assert!(status.unwrap().success());
 }
 
 /// Keeps every line, and passes on the address of the one that says where it serves.
@@ -168,7 +177,7 @@ async fn read_log(
 
 /// One request of a stream.
 pub fn item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: Some(settlement) }
+    pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None }
 }
 
 /// Where numbers in a database must agree with each other, whatever happened to its servers.

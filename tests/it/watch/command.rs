@@ -77,7 +77,7 @@ async fn a_watch_goes_on_by_itself_when_its_server_is_killed_and_comes_back() {
             }
             process.kill().await;
             let listen = address.strip_prefix("http://").unwrap();
-            process = Process::start_at(&database, listen, &[]).await;
+            process = Process::start_at(listen, &database, &[]).await;
             let new = (life * 10..life * 10 + 10).map(|n| nth(n, MEMBERS));
             send(&connect(&address).await, new).await;
         }

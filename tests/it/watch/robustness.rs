@@ -94,7 +94,7 @@ impl Servers {
         } else {
             process.kill().await;
         }
-        self.processes.insert(index, Process::start_at(database, &listen, &[]).await);
+        self.processes.insert(index, Process::start_at(&listen, database, &[]).await);
     }
 }
 
