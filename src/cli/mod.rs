@@ -1,5 +1,7 @@
-//! The command line: one file per sub-command. All but `serve` and `demo` are clients of a server.
+//! The command line: one file per sub-command. All but `serve`, `demo` and
+//! `bench` are clients of a server.
 
+mod bench;
 mod claim;
 mod client;
 mod demo;
@@ -51,6 +53,11 @@ enum Command {
     Claim(claim::ClaimCommand),
     /// Ask a server whether it is ready. Exits 0 when it serves, 1 when it does not.
     Healthcheck(Client),
+    /// Measure claims/s, latencies, memory and stored bytes against their budgets.
+    ///
+    /// Starts servers of its own on throw-away ledgers beside the database and removes them at the
+    /// end. Takes about two minutes. Build with `--release`.
+    Bench(Box<bench::Bench>),
     /// Print every setting in force with its origin, secrets hidden.
     Config(Box<Settings>),
 }
@@ -111,6 +118,7 @@ impl Command {
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
             Command::Healthcheck(server) => health::run(server).await,
+            Command::Bench(bench) => bench::run(&bench).await,
             Command::Config(settings) => serve::print_config(&settings),
         }
     }
