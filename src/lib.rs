@@ -13,7 +13,7 @@
 //!
 //! | module | what it is | what it never does |
 //! |---|---|---|
-//! | [`cli`] | one file per sub-command; `main.rs` only calls it | decide, open a database (but for `serve` and `demo`) |
+//! | [`cli`] | one file per sub-command; `main.rs` only calls it | decide, open a database (but for `serve`, `demo` and `bench`) |
 //! | [`config`], [`telemetry`], [`clock`] | settings, logs and traces, the one place that reads time | be looked up from anywhere else |
 //! | [`server`] | a bound socket in, an orderly end out | know what a claim is |
 //! | [`grpc`] | the wire: parse, render, status, layers | decide, or name a database |

@@ -1,5 +1,7 @@
-//! The command line: one file per sub-command. All but `serve` and `demo` are clients of a server.
+//! The command line: one file per sub-command. All but `serve`, `demo` and
+//! `bench` are clients of a server.
 
+mod bench;
 mod claim;
 mod client;
 mod demo;
@@ -68,6 +70,11 @@ enum Command {
     Watch(Box<watch::WatchArgs>),
     /// Ask a server whether it is ready. Exits 0 when it serves, 1 when it does not.
     Healthcheck(Client),
+    /// Measure claims/s, latencies, memory and stored bytes against their budgets.
+    ///
+    /// Starts servers of its own on throw-away ledgers beside the database and removes them at the
+    /// end. Takes about two minutes. Build with `--release`.
+    Bench(Box<bench::Bench>),
     /// Print every setting in force with its origin, secrets hidden.
     Config(Box<Settings>),
 }
@@ -130,6 +137,7 @@ impl Command {
             Command::Ingest(ingest) => ingest::run(*ingest).await,
             Command::Watch(args) => watch::run(*args).await,
             Command::Healthcheck(server) => health::run(server).await,
+            Command::Bench(bench) => bench::run(&bench).await,
             Command::Config(settings) => serve::print_config(&settings),
         }
     }

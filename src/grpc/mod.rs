@@ -21,6 +21,8 @@ mod token;
 pub(crate) use claim_service::Claims;
 pub(crate) use member_service::Members;
 pub(crate) use plan_service::PlanCatalogue;
+/// Also for whoever plays the caller.
+pub(crate) use render::settlement as settlement_message;
 pub(crate) use settlement_service::Settlements;
 
 use crate::ledger::Mode;

@@ -13,6 +13,7 @@ mod log;
 pub mod postgres;
 mod read;
 mod rows;
+pub mod scratch;
 mod sqlite;
 mod tx;
 mod write;

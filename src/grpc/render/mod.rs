@@ -8,8 +8,7 @@ mod settlement;
 pub(super) use claim::claim;
 pub(super) use claim_event::claim_event;
 pub(super) use member::{balance, eligibility, member};
-#[cfg(test)]
-pub(super) use settlement::settlement;
+pub(crate) use settlement::settlement;
 
 use prost_types::Timestamp;
 

@@ -6,7 +6,7 @@ use crate::core::settlement::{Line, Person, Settlement};
 use crate::pb;
 
 /// Every fact of a settlement; reading it again gives the same settlement.
-pub(in crate::grpc) fn settlement(facts: &Settlement) -> pb::Settlement {
+pub(crate) fn settlement(facts: &Settlement) -> pb::Settlement {
     let amounts = &facts.amounts;
     let fen = |amount: Option<Fen>| amount.map(Fen::fen);
     let diagnosis = |it: &crate::core::settlement::Diagnosis| pb::Diagnosis {

@@ -1,0 +1,78 @@
+//! The budgets that the design sets, and whether a figure holds its own.
+
+use rust_decimal::Decimal;
+
+use super::figures::{Mode, Run, ms};
+
+/// CPU time of a claim, server and database together, in units of 0.01 ms.
+const CPU_HUNDREDTHS_MS_MAX: i64 = 25;
+const WATCH_P99_MS_MAX: u32 = 50;
+const WATCH_OTHER_P99_MS_MAX: u32 = 100;
+/// Of the stream's rate on empty tables, in tenths.
+const GROWN_TENTHS_MIN: i64 = 9;
+/// Memory of a server with its idle watchers.
+pub(super) const IDLE_BYTES_MAX: u64 = 300 * 1024 * 1024;
+/// On disk, without fee lines.
+pub(super) const CLAIM_BYTES_MAX: u64 = 4096;
+
+/// A budget beside a figure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Budget {
+    /// What is asked: `ratio >= 5`.
+    pub(super) text: String,
+    /// Whether the figure is within it.
+    pub(super) holds: bool,
+}
+
+impl Budget {
+    /// The budget in one cell of a table.
+    pub(super) fn cell(&self) -> String {
+        let verdict = if self.holds { "holds" } else { "MISSED" };
+        format!("{} {verdict}", self.text)
+    }
+}
+
+fn at_least(what: &str, figure: Decimal, min: Decimal) -> Budget {
+    Budget { text: format!("{what} >= {min}"), holds: figure >= min }
+}
+
+fn at_most(what: &str, figure: Decimal, max: Decimal) -> Budget {
+    Budget { text: format!("{what} <= {max}"), holds: figure <= max }
+}
+
+/// A figure in bytes under its budget.
+pub(super) fn bytes_at_most(text: &str, figure: u64, max: u64) -> Budget {
+    Budget { text: format!("<= {text}"), holds: figure <= max }
+}
+
+/// The budgets of a run. `empty` is the same run on empty tables, where there was one before.
+pub(super) fn of(run: &Run, empty: Option<&Run>, is_sqlite: bool) -> Vec<Budget> {
+    let mut budgets = Vec::new();
+    let is_loaded = run.mode == Mode::Stream || (run.mode == Mode::Unary && run.callers == 256);
+    let ratio_min = match (run.mode, is_sqlite) {
+        (Mode::Stream, true) => Some(Decimal::from(8)),
+        (Mode::Stream, false) => Some(Decimal::from(5)),
+        (Mode::Unary, false) if run.callers == 256 => Some(Decimal::new(25, 1)),
+        _ => None,
+    };
+    if let Some((ratio, min)) = run.ratio.zip(ratio_min) {
+        budgets.push(at_least("ratio", ratio, min));
+    }
+    // Few callers leave batches of one, which no budget is meant for.
+    if let Some(cpu) = run.cpu_ms_per_claim().filter(|_| is_loaded) {
+        budgets.push(at_most("cpu", cpu, Decimal::new(CPU_HUNDREDTHS_MS_MAX, 2)));
+    }
+    if let Some(empty) = empty.filter(|_| run.mode == Mode::Stream) {
+        let kept = super::figures::quotient(run.claims_per_s(), empty.claims_per_s(), 2);
+        budgets.push(at_least("of empty", kept, Decimal::new(GROWN_TENTHS_MIN, 1)));
+    }
+    let watch_max = match run.mode {
+        Mode::Watch => Some(WATCH_P99_MS_MAX),
+        Mode::WatchOtherProcess => Some(WATCH_OTHER_P99_MS_MAX),
+        _ => None,
+    };
+    if let Some((p99, max)) = run.p99.zip(watch_max) {
+        budgets.push(at_most("p99", ms(p99), Decimal::from(max)));
+    }
+    budgets
+}
