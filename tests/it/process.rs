@@ -20,7 +20,7 @@ pub const DIRECTORY_KEY: &str = "07070707070707070707070707070707070707070707070
 /// A debug build under load takes a while to migrate a database.
 const START_MAX: Duration = Duration::from_secs(30);
 
-fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenlane"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -38,8 +38,13 @@ pub struct Ended {
 
 /// Runs a command to its end.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+    run_within(START_MAX, arguments, environment).await
+}
+
+/// Runs a command that may take so long.
+pub async fn run_within(max: Duration, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let output = command(arguments, environment).output();
-    let output = tokio::time::timeout(START_MAX, output).await.expect("it ends").unwrap();
+    let output = tokio::time::timeout(max, output).await.expect("it ends").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
