@@ -17,6 +17,9 @@ const PERSONAL: [&str; 8] = [
     ".greenlane.v1.Payee",
     ".greenlane.v1.SubmitMessageRequest",
 ];
+/// What a settlement is made of. A file may hold one a line, so these are read from JSON too; how
+/// amounts and instants are written there is said in `src/pb/json.rs`.
+const IN_FILES: [&str; 5] = ["Diagnosis", "FundPayment", "Line", "MemberIdentity", "Settlement"];
 const ROOT: &str = "proto";
 const PACKAGE: &str = "proto/greenlane/v1";
 
@@ -38,8 +41,26 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("greenlane.v1.bin");
     fs::write(descriptors, compiler.encode_file_descriptor_set())?;
-    tonic_prost_build::configure()
-        .skip_debug(PERSONAL)
-        .compile_fds(compiler.file_descriptor_set())?;
+    let set = compiler.file_descriptor_set();
+    let mut code = tonic_prost_build::configure().skip_debug(PERSONAL);
+    for message in set.file.iter().flat_map(|file| &file.message_type) {
+        if IN_FILES.contains(&message.name()) {
+            let path = format!(".greenlane.v1.{}", message.name());
+            code = code.type_attribute(&path, "#[derive(serde::Deserialize)]");
+            code = code.type_attribute(&path, "#[serde(deny_unknown_fields, default)]");
+            for field in &message.field {
+                let reader = match field.name() {
+                    name if name.ends_with("_fen") && field.proto3_optional() => "optional_fen",
+                    name if name.ends_with("_fen") => "fen",
+                    name if name.ends_with("_time") => "instant",
+                    _ => continue,
+                };
+                let attribute =
+                    format!("#[serde(deserialize_with = \"crate::pb::json::{reader}\")]");
+                code = code.field_attribute(format!("{path}.{}", field.name()), attribute);
+            }
+        }
+    }
+    code.compile_fds(set)?;
     Ok(())
 }

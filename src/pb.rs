@@ -1,5 +1,7 @@
 //! The API as `proto/build.rs` generates it from `proto/greenlane/v1`. Holds no code of ours but
-//! what keeps personal values out of logs.
+//! what keeps personal values out of logs, and how a settlement stands in a file.
+
+pub(crate) mod json;
 
 use std::fmt;
 

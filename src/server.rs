@@ -27,9 +27,14 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often health looks at the lanes.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(250);
-/// How long connections may take to end; with [`DRAIN_MAX`] below the ten seconds that a
-/// supervisor waits.
+/// How long calls may take to end; with [`DRAIN_MAX`] below the ten seconds that a supervisor
+/// waits.
 const GRACE_MAX: Duration = Duration::from_secs(6);
+/// How often it is asked whether any are left.
+const GRACE_STEP: Duration = Duration::from_millis(50);
+/// How long connections may take to end after the last call on them: for the last bytes of its
+/// answer, and for callers who hang up by themselves.
+const LINGER: Duration = Duration::from_millis(500);
 /// How long the lanes may take to commit what they accepted.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
 
@@ -82,7 +87,8 @@ pub async fn run(
 ) -> Result<(), ServerError> {
     let closing = CancellationToken::new();
     let health = HealthReporter::new();
-    let router = router(&ledger, limits, &closing, &health)?;
+    let calls = CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max);
+    let router = router(&ledger, limits, &calls, &closing, &health)?;
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let told = ledger.is_serving();
     report(&health, told).await;
@@ -93,12 +99,12 @@ pub async fn run(
         // First nobody new is sent here, then those who are here are told.
         report(&health, false).await;
         closing.cancel();
-        tokio::time::sleep(GRACE_MAX).await;
+        let _ = tokio::time::timeout(GRACE_MAX, last_call(&calls)).await;
     };
     let served = tokio::select! {
         served = serving => served,
         () = ending => {
-            tracing::warn!("connections were still open after the grace and are cut");
+            tracing::info!("connections that were still open are cut");
             Ok(())
         }
     };
@@ -109,11 +115,25 @@ pub async fn run(
     Ok(served?)
 }
 
+/// Waits until nobody is called any more: a connection that only stays open holds nothing up.
+async fn last_call(calls: &CallLayer) {
+    loop {
+        while !calls.is_idle() {
+            tokio::time::sleep(GRACE_STEP).await;
+        }
+        tokio::time::sleep(LINGER).await;
+        if calls.is_idle() {
+            return;
+        }
+    }
+}
+
 type Calls = Stack<CallLayer, Identity>;
 
 fn router(
     ledger: &Ledger,
     limits: Limits,
+    calls: &CallLayer,
     closing: &CancellationToken,
     health: &HealthReporter,
 ) -> Result<Router<Calls>, ServerError> {
@@ -131,7 +151,7 @@ fn router(
         .max_concurrent_streams(limits.streams_per_connection_max)
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .layer(CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max))
+        .layer(calls.clone())
         .add_service(
             SettlementServiceServer::new(settlements).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )

@@ -1,23 +1,62 @@
 //! How client commands reach a server, and how they tell its errors.
 
-use tonic::Status;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::Failure;
 use crate::config::Client;
 
 /// How long a client waits for a connection; answers have the server's deadline.
-const TIMEOUT: std::time::Duration = std::time::Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The first pause before a call is tried again, and the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Connects to the server that the command line names.
 pub(super) async fn connect(client: &Client) -> Result<Channel, Failure> {
+    connect_to(&endpoint(client)?, client).await
+}
+
+/// Connects to an endpoint that [`endpoint`] made for this server.
+pub(super) async fn connect_to(endpoint: &Endpoint, client: &Client) -> Result<Channel, Failure> {
     let server = &client.server;
-    let endpoint = Endpoint::from_shared(server.clone())
-        .map_err(|_| Failure::told(format!("--server: {server} is no address")))?;
-    endpoint.connect_timeout(TIMEOUT).connect().await.map_err(|_| {
+    endpoint.connect().await.map_err(|_| {
         Failure::told(format!("no server answers at {server}; is `greenlane serve` up?"))
     })
+}
+
+/// How long to wait before each of many tries: longer and longer, and not all callers alike.
+pub(super) fn pauses() -> ExponentialBackoff {
+    let pauses = ExponentialBuilder::new().with_min_delay(PAUSE_MIN).with_max_delay(PAUSE_MAX);
+    pauses.with_jitter().without_max_times().build()
+}
+
+/// Whether the same request may be answered another time.
+pub(super) fn is_passing(code: Code) -> bool {
+    use Code::{Aborted, Cancelled, DeadlineExceeded, ResourceExhausted, Unavailable};
+    matches!(code, Aborted | Cancelled | DeadlineExceeded | ResourceExhausted | Unavailable)
+}
+
+/// Whether a stream that ended like this may be opened again. What comes without our details is
+/// the word of the transport or of a proxy.
+pub(super) fn may_be_opened_again(status: &Status) -> bool {
+    use Code::{PermissionDenied, Unauthenticated, Unimplemented};
+    match status.get_error_details().error_info() {
+        Some(_) => is_passing(status.code()),
+        None => !matches!(status.code(), PermissionDenied | Unauthenticated | Unimplemented),
+    }
+}
+
+/// The server that the command line names.
+pub(super) fn endpoint(client: &Client) -> Result<Endpoint, Failure> {
+    let server = &client.server;
+    Endpoint::from_shared(server.clone())
+        .map(|endpoint| endpoint.connect_timeout(TIMEOUT))
+        .map_err(|_| Failure::told(format!("--server: {server} is no address")))
 }
 
 /// An error of the server in one text: what, why, and every field at fault.

@@ -1,18 +1,21 @@
 //! `greenlane demo`: the main job on real messages, against the real server.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tonic::Streaming;
 use tonic::transport::Channel;
 
-use super::Failure;
 use super::client::told;
 use super::serve::error_chain;
 use super::statement::{self, Language, yuan};
+use super::{Failure, event_line};
 use crate::clock;
 use crate::ledger::{DirectoryKey, Ledger};
 use crate::pb;
+use crate::pb::watch_claims_response::Item;
 use crate::server::{self, Limits, ServerError};
 use crate::store::{Options, Store};
 
@@ -51,6 +54,9 @@ const MESSAGES: [(&str, &str); 7] = [
     ),
 ];
 
+/// The hospital whose watcher the demo shows.
+const HOSPITAL: &str = "H37029999001";
+
 /// What the three stays of the first case must add up to, as published (fen).
 const PUBLISHED_CASE: [i64; 4] = [23_900_000, 11_300_000, 12_100_000, 500_000];
 
@@ -60,8 +66,10 @@ pub(super) async fn run() -> Result<(), Failure> {
     println!("A server is up at {} with a fresh SQLite database.\n", demo.address);
     demo.publish_plan().await?;
     demo.import_roster().await?;
+    let watch = demo.watch_hospital().await?;
     let claims = demo.send_messages().await?;
     print_published_case(&claims)?;
+    print_watch(watch, &claims).await?;
     demo.print_balance().await?;
     println!("{NEXT}");
     demo.stop().await
@@ -76,6 +84,7 @@ How to go on:
   grpcurl -plaintext 127.0.0.1:7443 list              reflection is on
   buf curl --http2-prior-knowledge --protocol grpc \\
     http://127.0.0.1:7443/greenlane.v1.PlanService/ListPlans -d '{}'
+  greenlane watch --include-existing                  what happened to claims, and what happens
   greenlane claim show CLAIM_ID --lang zh             any claim, explained
   greenlane --help                                    everything else";
 
@@ -137,6 +146,19 @@ impl Demo {
         Ok(())
     }
 
+    /// Opens the stream as the billing system of one hospital would, before anything is sent.
+    async fn watch_hospital(&self) -> Result<Streaming<pb::WatchClaimsResponse>, Failure> {
+        let mut claims = pb::claim_service_client::ClaimServiceClient::new(self.channel.clone());
+        let filter = pb::ClaimEventFilter {
+            hospital_code: HOSPITAL.to_owned(),
+            ..pb::ClaimEventFilter::default()
+        };
+        let request =
+            pb::WatchClaimsRequest { filter: Some(filter), ..pb::WatchClaimsRequest::default() };
+        let watch = claims.watch_claims(request).await.map_err(|status| told(&status))?;
+        Ok(watch.into_inner())
+    }
+
     async fn send_messages(&self) -> Result<Vec<pb::Claim>, Failure> {
         let mut settlements =
             pb::settlement_service_client::SettlementServiceClient::new(self.channel.clone());
@@ -181,6 +203,29 @@ impl Demo {
         self.shutdown.cancel();
         self.server.await.map_err(Failure::told)?.map_err(Failure::told)
     }
+}
+
+/// Prints what the hospital's watcher was told of its claims while they were decided.
+async fn print_watch(
+    mut watch: Streaming<pb::WatchClaimsResponse>,
+    claims: &[pb::Claim],
+) -> Result<(), Failure> {
+    let is_here = |claim: &&pb::Claim| {
+        claim.settlement.as_ref().is_some_and(|it| it.hospital_code == HOSPITAL)
+    };
+    let mut untold: BTreeSet<&str> =
+        claims.iter().filter(is_here).map(|claim| claim.revision.as_str()).collect();
+    println!("What the watcher of hospital {HOSPITAL} saw meanwhile:");
+    while !untold.is_empty() {
+        let response = watch.message().await.map_err(|status| told(&status))?;
+        let response = response.ok_or_else(|| Failure::told("the watch ended"))?;
+        if let Some(Item::Event(event)) = response.item {
+            untold.remove(event.revision.as_str());
+            println!("{}", event_line::for_people(&event, Language::En));
+        }
+    }
+    println!();
+    Ok(())
 }
 
 /// Adds up the three stays and holds them against what was published.

@@ -5,12 +5,16 @@ mod bench;
 mod claim;
 mod client;
 mod demo;
+mod event_line;
 mod health;
+mod ingest;
 mod member;
 mod plan;
 mod roster;
 mod serve;
 mod statement;
+mod token_file;
+mod watch;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -51,6 +55,19 @@ enum Command {
     /// Show claims (赔案).
     #[command(subcommand)]
     Claim(claim::ClaimCommand),
+    /// Send files of messages and settlements (结算), and account for every line once.
+    ///
+    /// A line is a hospital's message as its system wrote it, or a settlement: a JSON object with
+    /// the field names of the API, known by `settlement_id` and `total_fen`. What became of each
+    /// line is written to the results file; a line that is refused goes to the rejects file as it
+    /// was, to be corrected there and ingested in its turn. The same command again goes on where
+    /// the last run ended, however it ended. Exits 0 when nothing was refused, 1 otherwise.
+    Ingest(Box<ingest::Ingest>),
+    /// Watch what happens to claims, as it happens.
+    ///
+    /// Prints one event a line, in the order of each claim, without gaps or repeats; goes on by
+    /// itself when the connection or the server ends. Ctrl-C ends it.
+    Watch(Box<watch::WatchArgs>),
     /// Ask a server whether it is ready. Exits 0 when it serves, 1 when it does not.
     Healthcheck(Client),
     /// Measure claims/s, latencies, memory and stored bytes against their budgets.
@@ -117,6 +134,8 @@ impl Command {
             Command::Plan(command) => plan::run(command).await,
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
+            Command::Ingest(ingest) => ingest::run(*ingest).await,
+            Command::Watch(args) => watch::run(*args).await,
             Command::Healthcheck(server) => health::run(server).await,
             Command::Bench(bench) => bench::run(&bench).await,
             Command::Config(settings) => serve::print_config(&settings),

@@ -15,7 +15,8 @@ pub(super) enum Language {
 }
 
 impl Language {
-    fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
+    /// The one of two texts that is in this language.
+    pub(super) fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
         match self {
             Language::Zh => zh,
             Language::En => en,
@@ -61,7 +62,8 @@ pub(super) fn of_claim(claim: &pb::Claim, language: Language) -> String {
         let (kind, state) = (bare(kind, "PAYOUT_KIND_"), bare(state, "PAYOUT_STATE_"));
         let _ = writeln!(out, "  {kind} {} {amount} {state}", payout.payout_id);
     }
-    let _ = writeln!(out, "  {} {}", language.of("下一步：", "next:"), next_step(claim, language));
+    let next = next_step(claim.next_step(), language);
+    let _ = writeln!(out, "  {} {next}", language.of("下一步：", "next:"));
     out
 }
 
@@ -70,12 +72,21 @@ fn bare<'a>(name: &'a str, prefix: &str) -> &'a str {
 }
 
 fn standing(claim: &pb::Claim, language: Language) -> String {
-    let state = claim.state();
+    standing_text(claim.state(), claim.route(), &claim.denial_reason, language)
+}
+
+/// Where a claim stands, and why if it is denied.
+pub(super) fn standing_text(
+    state: pb::ClaimState,
+    route: pb::Route,
+    denial_reason: &str,
+    language: Language,
+) -> String {
     let word = match state {
         pb::ClaimState::Incomplete => language.of("资料不全", "INCOMPLETE"),
         pb::ClaimState::Pended => language.of("待人工审核", "PENDED for review"),
         pb::ClaimState::InformationRequested => language.of("待补件", "INFORMATION REQUESTED"),
-        pb::ClaimState::Approved => match claim.route() {
+        pb::ClaimState::Approved => match route {
             pb::Route::Green => language.of("绿色通道通过", "APPROVED by the green channel"),
             _ => language.of("审核通过", "APPROVED"),
         },
@@ -84,11 +95,7 @@ fn standing(claim: &pb::Claim, language: Language) -> String {
         pb::ClaimState::Voided => language.of("已撤销", "VOIDED"),
         pb::ClaimState::Unspecified => "?",
     };
-    if claim.denial_reason.is_empty() {
-        word.to_owned()
-    } else {
-        format!("{word} ({})", claim.denial_reason)
-    }
+    if denial_reason.is_empty() { word.to_owned() } else { format!("{word} ({denial_reason})") }
 }
 
 /// Who bears the bill, in one line that adds up.
@@ -108,8 +115,9 @@ fn balance_line(
     }
 }
 
-fn next_step(claim: &pb::Claim, language: Language) -> &'static str {
-    let (zh, en) = match claim.next_step() {
+/// What is to be done at the window.
+pub(super) fn next_step(step: pb::NextStep, language: Language) -> &'static str {
+    let (zh, en) = match step {
         pb::NextStep::DeductAtWindow => ("窗口直接扣减赔付金额", "deduct the payout at the window"),
         pb::NextStep::AwaitTransfer => {
             ("个人先付清，赔付将转入其账户", "collect the burden; the payout is transferred")

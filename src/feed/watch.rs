@@ -49,7 +49,10 @@ pub enum Item {
     /// Something happened to a claim.
     Event(Told),
     /// Everything up to the place beside it has been told.
-    Progress,
+    Progress {
+        /// Whether that is everything that had happened when the watch began.
+        is_up_to_date: bool,
+    },
 }
 
 /// Why a watch cannot begin.
@@ -80,8 +83,8 @@ impl Feed {
     /// Watches until `closing` is cancelled or the watch is old enough; the last item is then a
     /// progress. Each item comes with the place right behind it.
     ///
-    /// Ordered in each lane, without gaps or repeats. The first progress comes as soon as
-    /// everything that had happened is told, the next ones by the clock.
+    /// Ordered in each lane, without gaps or repeats. Progress comes by the clock, and as soon as
+    /// everything that had happened is told.
     pub async fn watch(
         &self,
         watch: Watch,
@@ -97,10 +100,11 @@ fn tell(
     closing: CancellationToken,
 ) -> impl Stream<Item = Result<(Cursor, Item), StoreError>> + use<> {
     async_stream::try_stream! {
-        let mut next_progress = None;
+        let mut next_progress = Instant::now() + PROGRESS_INTERVAL;
+        let mut is_up_to_date = false;
         loop {
             watcher.ear().forget();
-            let found = watcher.find().await?;
+            let found = watcher.find_unless(&closing).await?;
             for told in found.told {
                 watcher.cursor.set(told.lane, told.mark);
                 yield (watcher.cursor.clone(), Item::Event(told));
@@ -108,17 +112,17 @@ fn tell(
             (watcher.cursor, watcher.number) = (found.cursor, found.number);
             let now = Instant::now();
             let is_over = closing.is_cancelled() || now >= watcher.ends_at;
-            // The first one says that everything which had happened is told.
-            let is_due = next_progress.map_or(!found.has_more, |due| now >= due);
-            if is_over || is_due {
-                next_progress = Some(now + PROGRESS_INTERVAL);
-                yield (watcher.cursor.clone(), Item::Progress);
+            let has_caught_up = !is_up_to_date && !found.has_more;
+            is_up_to_date |= has_caught_up;
+            if is_over || has_caught_up || now >= next_progress {
+                next_progress = now + PROGRESS_INTERVAL;
+                yield (watcher.cursor.clone(), Item::Progress { is_up_to_date });
             }
             if is_over {
                 return;
             }
             if !found.has_more {
-                let wake_at = next_progress.map_or(watcher.ends_at, |due| due.min(watcher.ends_at));
+                let wake_at = next_progress.min(watcher.ends_at);
                 tokio::select! {
                     () = watcher.ear().ring() => {}
                     () = tokio::time::sleep_until(wake_at) => {}
@@ -139,6 +143,9 @@ struct Watcher {
     number: Option<u64>,
     /// The lane that is read from the store next.
     next_lane: u16,
+    /// What had happened when the watcher arrived, until it is told. The ring may not have heard of
+    /// it yet.
+    had_happened: Option<Cursor>,
     ends_at: Instant,
 }
 
@@ -157,9 +164,11 @@ impl Watcher {
             ear,
             number: None,
             next_lane: 0,
+            had_happened: None,
             ends_at: Instant::now() + age_max,
         };
         let heads = watcher.feed.heads().await?;
+        watcher.had_happened = Some(heads.clone());
         watcher.cursor = match start {
             Start::Now => heads,
             Start::Beginning => watcher.without_other_lanes(watcher.cursor.clone(), &heads),
@@ -190,10 +199,33 @@ impl Watcher {
     async fn find(&mut self) -> Result<Found, StoreError> {
         let ring = &self.feed.0.ring;
         match ring.find(self.number, &self.cursor, &self.filter, RING_BATCH_MAX) {
-            Some(found) => Ok(found),
+            Some(found) if found.has_more || self.has_reached(&found.cursor) => Ok(found),
             // In a box: the state of a read shall not swell every idle watcher.
-            None => Box::pin(self.find_in_store()).await,
+            _ => Box::pin(self.find_in_store()).await,
         }
+    }
+
+    /// The same, or nothing as soon as `closing` is cancelled: a read that takes its time must not
+    /// hold up the end.
+    async fn find_unless(&mut self, closing: &CancellationToken) -> Result<Found, StoreError> {
+        let cursor = self.cursor.clone();
+        tokio::select! {
+            found = self.find() => found,
+            () = closing.cancelled() => {
+                Ok(Found { told: Vec::new(), cursor, number: None, has_more: true })
+            }
+        }
+    }
+
+    /// Whether everything that had happened when the watcher arrived lies before a place.
+    fn has_reached(&mut self, cursor: &Cursor) -> bool {
+        let Some(had_happened) = &self.had_happened else { return true };
+        let mut lanes = cursor.marks().iter().zip(had_happened.marks());
+        let has_reached = lanes.all(|(mark, head)| mark.position >= head.position);
+        if has_reached {
+            self.had_happened = None;
+        }
+        has_reached
     }
 
     /// What the first lane with something new has. Lanes take turns.

@@ -47,7 +47,9 @@ pub(super) async fn tell(
 fn response(resume_token: String, item: &Item) -> pb::WatchClaimsResponse {
     let item = match item {
         Item::Event(told) => Wire::Event(render::claim_event(told)),
-        Item::Progress => Wire::Progress(pb::WatchProgress {}),
+        Item::Progress { is_up_to_date } => {
+            Wire::Progress(pb::WatchProgress { is_up_to_date: *is_up_to_date })
+        }
     };
     pb::WatchClaimsResponse { resume_token, item: Some(item) }
 }

@@ -57,7 +57,12 @@ struct Places {
 
 impl Places {
     fn new(max: usize) -> Places {
-        Places { free: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))), max }
+        let max = max.min(Semaphore::MAX_PERMITS);
+        Places { free: Arc::new(Semaphore::new(max)), max }
+    }
+
+    fn is_free(&self) -> bool {
+        self.free.available_permits() == self.max
     }
 }
 
@@ -71,6 +76,11 @@ impl CallLayer {
     ) -> CallLayer {
         let (calls, watches) = (Places::new(in_flight_max), Places::new(watches_max));
         CallLayer { calls, watches, timeout_max }
+    }
+
+    /// Whether nobody is called any more.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.calls.is_free() && self.watches.is_free()
     }
 
     /// How long a call may take until its answer begins.

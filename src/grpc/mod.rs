@@ -8,6 +8,7 @@ mod claim_service;
 mod claim_watch;
 pub(crate) mod layers;
 mod member_service;
+mod message;
 mod names;
 mod parse;
 mod plan_service;

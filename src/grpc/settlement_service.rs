@@ -6,9 +6,9 @@ use tonic::{Request, Response, Status, Streaming};
 use super::parse::{self, Id};
 use super::settlement_stream::{self, Answers};
 use super::status::Fault;
-use super::{mode, render};
+use super::{message, mode, render};
 use crate::core::settlement::Settlement;
-use crate::intake::{self, Reading};
+use crate::intake::Reading;
 use crate::ledger::{Ledger, Mode, Submitted};
 use crate::pb::settlement_service_server::SettlementService;
 use crate::pb::{
@@ -92,9 +92,7 @@ impl SettlementService for Settlements {
         request: Request<SubmitMessageRequest>,
     ) -> Result<Response<SubmitMessageResponse>, Status> {
         let request = request.into_inner();
-        let message = parse::message(&request).map_err(Fault::from)?;
-        let reading = intake::read(&message);
-        let response = match reading.map_err(|it| Fault::of_message(&it, &request.infno))? {
+        let response = match message::read(&request)? {
             Reading::NoSettlement { detail } => SubmitMessageResponse {
                 outcome: MessageOutcome::NoSettlement.into(),
                 detail,

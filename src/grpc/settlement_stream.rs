@@ -1,8 +1,8 @@
-//! `SubmitSettlements`: a stream of settlements in, their answers out in the same order.
+//! `SubmitSettlements`: a stream of settlements and messages in, their answers out in the same order.
 //!
 //! A task of its own reads, so that thousands are in flight while answers wait for their commits.
-//! What it has read is bounded in settlements and in fee lines; beyond that it stops reading, and
-//! the transport makes the caller wait.
+//! What it has read is bounded in requests and in the memory they hold; beyond that it stops
+//! reading, and the transport makes the caller wait.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,20 +13,28 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
 use super::parse::{self, Id};
-use super::render;
 use super::status::Fault;
+use super::{message, render};
+use crate::core::checks::Problem;
+use crate::core::settlement::Settlement;
+use crate::intake::Reading;
 use crate::ledger::{Ledger, Mode, Pending, Queue, Submitted};
 use crate::pb::submit_settlements_response::Outcome;
-use crate::pb::{AcceptedSettlement, SubmitSettlementsRequest, SubmitSettlementsResponse};
+use crate::pb::{
+    AcceptedSettlement, NoSettlement, SubmitMessageRequest, SubmitSettlementsRequest,
+    SubmitSettlementsResponse,
+};
 
-/// Settlements of one stream that were read and not answered yet.
+/// Requests of one stream that were read and not answered yet.
 const IN_FLIGHT_MAX: usize = 4096;
-/// Settlements that go to the ledger together.
+/// Requests that go to the ledger together.
 const CHUNK_MAX: usize = 256;
-/// Fee lines in one chunk, beyond which no further settlement is added.
-const CHUNK_LINES_MAX: usize = 10_000;
-/// Fee lines in flight: at about 300 bytes each, what one stream may hold of the memory.
-const LINES_IN_FLIGHT_MAX: usize = 100_000;
+/// What a fee line holds of the memory, about.
+const LINE_BYTES: usize = 300;
+/// The weight of a chunk, beyond which no further request is added: 10,000 fee lines.
+const CHUNK_BYTES_MAX: usize = 10_000 * LINE_BYTES;
+/// The weight in flight, which is what one stream may hold of the memory: 100,000 fee lines.
+const BYTES_IN_FLIGHT_MAX: usize = 100_000 * LINE_BYTES;
 
 /// The answers of one stream.
 pub(super) type Answers =
@@ -43,8 +51,8 @@ pub(super) fn answer(
     closing: CancellationToken,
 ) -> Answers {
     let (sender, mut receiver) = mpsc::channel(IN_FLIGHT_MAX - CHUNK_MAX);
-    let lines = Arc::new(Semaphore::new(LINES_IN_FLIGHT_MAX));
-    let reader = Reader { requests, ledger, closing, answers: sender, lines, next_index: 0 };
+    let bytes = Arc::new(Semaphore::new(BYTES_IN_FLIGHT_MAX));
+    let reader = Reader { requests, ledger, closing, answers: sender, bytes, next_index: 0 };
     tokio::spawn(reader.run());
     Box::pin(async_stream::stream! {
         while let Some(entry) = receiver.recv().await {
@@ -70,23 +78,33 @@ struct Item {
     index: i64,
     source: String,
     settlement_id: String,
-    outcome: Result<Pending<Submitted>, Fault>,
-    /// What its chunk takes of the lines in flight, until the last of the chunk is answered.
-    _lines: Arc<OwnedSemaphorePermit>,
+    standing: Standing,
+    /// What its chunk takes of the bytes in flight, until the last of the chunk is answered.
+    _bytes: Arc<OwnedSemaphorePermit>,
+}
+
+/// How far a request has come.
+enum Standing {
+    /// The ledger has it.
+    Sent(Pending<Submitted>),
+    /// It was a message without a settlement to record; why.
+    NoSettlement(String),
+    /// It cannot be used.
+    Refused(Fault),
 }
 
 impl Item {
     async fn answer(self) -> SubmitSettlementsResponse {
-        let outcome = match self.outcome {
-            Ok(pending) => pending.outcome().await.map_err(Fault::from),
-            Err(fault) => Err(fault),
-        };
-        let outcome = match outcome {
-            Ok(submitted) => Outcome::Accepted(AcceptedSettlement {
-                claim: Some(render::claim(&submitted.claim)),
-                replayed: submitted.replayed,
-            }),
-            Err(fault) => Outcome::Refused(fault.into_refusal()),
+        let outcome = match self.standing {
+            Standing::Sent(pending) => match pending.outcome().await {
+                Ok(submitted) => Outcome::Accepted(AcceptedSettlement {
+                    claim: Some(render::claim(&submitted.claim)),
+                    replayed: submitted.replayed,
+                }),
+                Err(error) => Outcome::Refused(Fault::from(error).into_refusal()),
+            },
+            Standing::NoSettlement(detail) => Outcome::NoSettlement(NoSettlement { detail }),
+            Standing::Refused(fault) => Outcome::Refused(fault.into_refusal()),
         };
         SubmitSettlementsResponse {
             settlement_id: self.settlement_id,
@@ -97,12 +115,84 @@ impl Item {
     }
 }
 
+/// What one request was found to be.
+struct Found {
+    source: String,
+    settlement_id: String,
+    /// What is to be recorded, or what else becomes of it.
+    settlement: Result<Settlement, Standing>,
+}
+
+impl Found {
+    fn read(request: SubmitSettlementsRequest) -> Found {
+        match request {
+            SubmitSettlementsRequest { settlement: None, message: Some(message) } => {
+                Found::of_message(&message)
+            }
+            SubmitSettlementsRequest { settlement, message } => {
+                let read = match message {
+                    None => parse::settlement(settlement.as_ref(), Id::Required),
+                    Some(_) => Err(problem("message", "must not stand beside a settlement")),
+                };
+                let stated = settlement.unwrap_or_default();
+                Found {
+                    source: stated.source,
+                    settlement_id: stated.settlement_id,
+                    settlement: read.map_err(|problems| Standing::Refused(problems.into())),
+                }
+            }
+        }
+    }
+
+    fn of_message(request: &SubmitMessageRequest) -> Found {
+        let nameless = |standing| Found {
+            source: String::new(),
+            settlement_id: String::new(),
+            settlement: Err(standing),
+        };
+        if request.validate_only {
+            let problems = problem("validate_only", "must be false: a stream records");
+            return nameless(Standing::Refused(problems.into()));
+        }
+        match message::read(request) {
+            Err(fault) => nameless(Standing::Refused(fault)),
+            Ok(Reading::NoSettlement { detail }) => nameless(Standing::NoSettlement(detail)),
+            Ok(Reading::Quote(settlement)) => Found {
+                source: settlement.source,
+                settlement_id: settlement.settlement_id,
+                settlement: Err(Standing::NoSettlement(QUOTE.to_owned())),
+            },
+            Ok(Reading::Settlement(settlement)) => Found {
+                source: settlement.source.clone(),
+                settlement_id: settlement.settlement_id.clone(),
+                settlement: Ok(*settlement),
+            },
+        }
+    }
+}
+
+/// Why an answer to 2303 makes no claim.
+const QUOTE: &str = "the answer to 2303 is a quote and settles nothing";
+
+fn problem(field: &str, problem: &str) -> Vec<Problem> {
+    vec![Problem { field: field.to_owned(), problem: problem.to_owned() }]
+}
+
+/// What a request holds of the memory, about: of a settlement its fee lines, of a message its
+/// bytes, which are more than what is read from them.
+fn weight(request: &SubmitSettlementsRequest) -> usize {
+    let lines = request.settlement.as_ref().map_or(0, |it| it.lines.len());
+    let bytes =
+        request.message.as_ref().map_or(0, |it| it.payload.len() + it.request_payload.len());
+    lines * LINE_BYTES + bytes
+}
+
 struct Reader {
     requests: Streaming<SubmitSettlementsRequest>,
     ledger: Ledger,
     closing: CancellationToken,
     answers: mpsc::Sender<Entry>,
-    lines: Arc<Semaphore>,
+    bytes: Arc<Semaphore>,
     next_index: i64,
 }
 
@@ -110,7 +200,7 @@ struct Reader {
 #[derive(Default)]
 struct Chunk {
     requests: Vec<SubmitSettlementsRequest>,
-    lines: usize,
+    bytes: usize,
     /// How the stream ended behind them; none while it goes on.
     end: Option<Ending>,
 }
@@ -125,7 +215,7 @@ impl Reader {
     async fn run(mut self) {
         loop {
             let chunk = self.gather().await;
-            if self.pass_on(chunk.requests, chunk.lines).await.is_err() {
+            if self.pass_on(chunk.requests, chunk.bytes).await.is_err() {
                 return;
             }
             match chunk.end {
@@ -158,7 +248,7 @@ impl Reader {
         while let Some(read) = next {
             match read {
                 Some(Ok(request)) => {
-                    chunk.lines += request.settlement.as_ref().map_or(0, |it| it.lines.len());
+                    chunk.bytes += weight(&request);
                     chunk.requests.push(request);
                 }
                 Some(Err(status)) => {
@@ -171,7 +261,7 @@ impl Reader {
                     return chunk;
                 }
             }
-            let is_full = chunk.requests.len() == CHUNK_MAX || chunk.lines >= CHUNK_LINES_MAX;
+            let is_full = chunk.requests.len() == CHUNK_MAX || chunk.bytes >= CHUNK_BYTES_MAX;
             next = if is_full { None } else { self.requests.next().now_or_never() };
         }
         chunk
@@ -182,38 +272,30 @@ impl Reader {
     async fn pass_on(
         &mut self,
         requests: Vec<SubmitSettlementsRequest>,
-        lines: usize,
+        bytes: usize,
     ) -> Result<(), ()> {
         if requests.is_empty() {
             return Ok(());
         }
-        let permits = u32::try_from(lines.min(LINES_IN_FLIGHT_MAX)).unwrap_or(u32::MAX);
-        let permit = self.lines.clone().acquire_many_owned(permits).await.map_err(drop)?;
+        let permits = u32::try_from(bytes.min(BYTES_IN_FLIGHT_MAX)).unwrap_or(u32::MAX);
+        let permit = self.bytes.clone().acquire_many_owned(permits).await.map_err(drop)?;
         let permit = Arc::new(permit);
         let mut items = Vec::with_capacity(requests.len());
         let mut settlements = Vec::with_capacity(requests.len());
         for request in requests {
-            let parsed = parse::settlement(request.settlement.as_ref(), Id::Required);
-            let stated = request.settlement.unwrap_or_default();
-            let refused = match parsed {
-                Ok(settlement) => {
-                    settlements.push(settlement);
-                    None
-                }
-                Err(problems) => Some(Fault::from(problems)),
-            };
-            items.push((stated.source, stated.settlement_id, refused));
+            let Found { source, settlement_id, settlement } = Found::read(request);
+            let other = settlement.map(|settlement| settlements.push(settlement)).err();
+            items.push((source, settlement_id, other));
         }
         let mut pending =
             self.ledger.send(settlements, Queue::Bulk, Mode::Record).await.into_iter();
-        for (source, settlement_id, refused) in items {
-            let outcome = match refused {
-                Some(fault) => Err(fault),
-                None => pending.next().ok_or_else(Fault::command_failed),
-            };
+        for (source, settlement_id, other) in items {
+            let sent = || pending.next().map(Standing::Sent);
+            let standing = other.or_else(sent);
+            let standing = standing.unwrap_or_else(|| Standing::Refused(Fault::command_failed()));
             let index = self.next_index;
             self.next_index += 1;
-            let item = Item { index, source, settlement_id, outcome, _lines: permit.clone() };
+            let item = Item { index, source, settlement_id, standing, _bytes: permit.clone() };
             self.answers.send(Entry::Item(item)).await.map_err(drop)?;
         }
         Ok(())

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use greenlane::pb;
 use greenlane::pb::settlement_service_client::SettlementServiceClient;
-use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader, Lines};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -20,6 +20,7 @@ pub const DIRECTORY_KEY: &str = "07070707070707070707070707070707070707070707070
 /// A debug build under load takes a while to migrate a database.
 const START_MAX: Duration = Duration::from_secs(30);
 
+/// A command that is yet to start.
 pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_greenlane"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
@@ -49,6 +50,40 @@ pub async fn run_within(max: Duration, arguments: &[&str], environment: &[(&str,
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }
 
+/// A client command that runs until it is told to end. Killed when dropped.
+pub struct Running {
+    child: Child,
+    out: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    pub fn start(arguments: &[&str], server: &str) -> Running {
+        let mut child = command(arguments, &[("GREENLANE_SERVER", server)]).spawn().unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap()).lines();
+        Running { child, out }
+    }
+
+    /// The next line on standard output; `None` at its end.
+    pub async fn line(&mut self) -> Option<String> {
+        let line = tokio::time::timeout(START_MAX, self.out.next_line()).await;
+        line.expect("it says something").unwrap()
+    }
+
+    /// Nobody reads its output from here on. Returns how it ended.
+    pub async fn ended(self) -> ExitStatus {
+        let Running { mut child, out } = self;
+        drop(out);
+        let ended = tokio::time::timeout(START_MAX, child.wait()).await;
+        ended.expect("it ends").unwrap()
+    }
+
+    /// Asks it to end and waits for that.
+    pub async fn terminate(self) -> ExitStatus {
+        terminate(&self.child).await;
+        self.ended().await
+    }
+}
+
 /// A `greenlane serve`. Killed when dropped.
 pub struct Process {
     child: Child,
@@ -60,7 +95,12 @@ pub struct Process {
 impl Process {
     /// Starts a server on a free port and waits until it serves.
     pub async fn start(database: &Database, more: &[&str]) -> Process {
-        let mut arguments = vec!["serve", "--listen", "127.0.0.1:0", "--database", &database.url];
+        Process::start_at("127.0.0.1:0", database, more).await
+    }
+
+    /// Starts a server at an address, which may be that of one that is gone.
+    pub async fn start_at(listen: &str, database: &Database, more: &[&str]) -> Process {
+        let mut arguments = vec!["serve", "--listen", listen, "--database", &database.url];
         arguments.extend(more);
         let environment = [("GREENLANE_DIRECTORY_KEY", DIRECTORY_KEY)];
         let mut child = command(&arguments, &environment).spawn().unwrap();
@@ -84,9 +124,22 @@ impl Process {
 
     /// Asks it to end.
     pub async fn terminate(&self) {
-        let pid = self.child.id().expect("it still runs").to_string();
-        let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
-        assert!(status.unwrap().success());
+        terminate(&self.child).await;
+    }
+
+    /// Its resident memory in KiB.
+    pub fn resident_kib(&self) -> u64 {
+        let pid = self.child.id().expect("it still runs");
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+    }
+
+    /// Asks it to end and waits until it has.
+    pub async fn end(&mut self) {
+        self.terminate().await;
+        let ended = tokio::time::timeout(START_MAX, self.child.wait()).await.expect("it ends");
+        assert!(ended.unwrap().success());
     }
 
     /// Waits for its end and returns how it ended, with everything it logged.
@@ -97,6 +150,13 @@ impl Process {
         self.reading.await.unwrap();
         (status.unwrap(), self.log.lock().unwrap().clone())
     }
+}
+
+/// Asks a process to end.
+pub async fn terminate(child: &Child) {
+    let pid = child.id().expect("it still runs").to_string();
+    let status = Command::new("sh").args(["-c", &format!("kill -TERM {pid}")]).status().await;
+    assert!(status.unwrap().success());
 }
 
 /// Keeps every line, and passes on the address of the one that says where it serves.
@@ -122,7 +182,7 @@ async fn read_log(
 
 /// One request of a stream.
 pub fn item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: Some(settlement) }
+    pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None }
 }
 
 /// Where numbers in a database must agree with each other, whatever happened to its servers.

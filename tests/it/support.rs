@@ -93,6 +93,12 @@ impl Dice {
         Dice(seed)
     }
 
+    /// Dice of one of many who must not roll alike, from the same seed.
+    pub(crate) fn seeded_with(of: u64) -> Dice {
+        let seed = std::env::var("SEED").map_or(7, |seed| seed.parse().unwrap());
+        Dice(Dice(seed).roll(u64::MAX) ^ Dice(of).roll(u64::MAX))
+    }
+
     /// A number from 0 to `sides - 1` (`SplitMix64`).
     pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

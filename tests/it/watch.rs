@@ -1,8 +1,12 @@
 //! The status stream, held to its six guarantees: one by one, and all at once under kills.
 
 mod client;
+mod command;
+mod endings;
 mod guarantees;
 mod honesty;
+mod robustness;
+mod validators;
 
 use greenlane::pb;
 use tonic::transport::Channel;

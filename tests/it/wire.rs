@@ -7,6 +7,7 @@ mod input;
 mod limits;
 mod lists;
 mod members;
+mod message_stream;
 mod meta;
 mod privacy;
 mod stream;

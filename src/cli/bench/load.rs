@@ -65,7 +65,7 @@ pub(super) async fn stream(
                 let settlement = Some(settlement_message(&workload.take()));
                 lock(&sent_at).push_back(Instant::now());
                 sent += 1;
-                yield pb::SubmitSettlementsRequest { settlement };
+                yield pb::SubmitSettlementsRequest { settlement, message: None };
             }
         }
     };
@@ -79,7 +79,7 @@ pub(super) async fn stream(
         let claim = match answer.outcome {
             Some(Outcome::Accepted(accepted)) => accepted.claim,
             Some(Outcome::Refused(refusal)) => return Err(Failure::Told(refusal_text(&refusal))),
-            None => None,
+            Some(Outcome::NoSettlement(_)) | None => None,
         };
         count(&mut tally, claim.as_ref(), sent);
     }

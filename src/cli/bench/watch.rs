@@ -100,7 +100,7 @@ async fn listen(
                 let latency_us = u64::try_from(now_us - time_us).unwrap_or(0);
                 let _ = sender.send(Told::Event(latency_us));
             }
-            Some(Item::Progress(_)) | None if !is_live => {
+            Some(Item::Progress(progress)) if progress.is_up_to_date && !is_live => {
                 is_live = true;
                 let _ = sender.send(Told::Live);
             }

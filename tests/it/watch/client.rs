@@ -47,13 +47,16 @@ impl Watching {
         self.response().await.unwrap().expect("goes on").item.unwrap()
     }
 
-    /// Everything that is told up to the next progress.
+    /// Everything that is told up to the next progress of a watch that has caught up.
     pub async fn until_progress(&mut self) -> Vec<pb::ClaimEvent> {
         let mut events = Vec::new();
-        while let Item::Event(event) = self.item().await {
-            events.push(event);
+        loop {
+            match self.item().await {
+                Item::Event(event) => events.push(event),
+                Item::Progress(progress) if progress.is_up_to_date => return events,
+                Item::Progress(_) => {}
+            }
         }
-        events
     }
 
     /// That many events; progress in between does not count.

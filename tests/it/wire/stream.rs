@@ -15,7 +15,7 @@ use crate::support::on_every_backend;
 const MEMBERS: usize = 20;
 
 fn item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: Some(settlement) }
+    pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None }
 }
 
 fn nth(n: usize) -> pb::Settlement {
@@ -34,7 +34,7 @@ fn refusal(answer: &pb::SubmitSettlementsResponse) -> (Code, pb::ErrorReason, Ve
 fn requests() -> Vec<pb::SubmitSettlementsRequest> {
     let mut requests: Vec<_> = (0..3000).map(|n| item(nth(n))).collect();
     requests[1500] = item(pb::Settlement { total_fen: -5, ..nth(1500) });
-    requests[1501] = pb::SubmitSettlementsRequest { settlement: None };
+    requests[1501] = pb::SubmitSettlementsRequest::default();
     requests[2000] = item(nth(100));
     // Beside its first, so that both are decided in one transaction.
     requests[2001] = item(nth(2002));
