@@ -2,6 +2,7 @@
 #![allow(unreachable_pub)] // one binary: `pub` here means shared between its files
 
 mod audit;
+mod bench;
 mod cancellation;
 mod cli;
 mod concurrency;

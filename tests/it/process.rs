@@ -39,8 +39,13 @@ pub struct Ended {
 
 /// Runs a command to its end.
 pub async fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+    run_within(START_MAX, arguments, environment).await
+}
+
+/// Runs a command that may take so long.
+pub async fn run_within(max: Duration, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     let output = command(arguments, environment).output();
-    let output = tokio::time::timeout(START_MAX, output).await.expect("it ends").unwrap();
+    let output = tokio::time::timeout(max, output).await.expect("it ends").unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ended { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
 }

@@ -39,7 +39,9 @@ const CALLERS: [u32; 4] = [1, 16, 64, 256];
 /// Hospitals that send claims, each with a watcher of its own.
 const HOSPITALS: u32 = 1000;
 const WATCHED_CLAIMS_PER_S: u32 = 1000;
-const IDLE_WATCHERS: u32 = 10_000;
+/// How much longer than a run idle watchers sit: by default past their second progress, which comes
+/// after ten seconds.
+const SIT_MORE: Duration = Duration::from_secs(2);
 /// Members of a ledger: two or more claims a year for each, and the size of a city's programme.
 const MEMBERS_MIN: u64 = 1_000;
 const MEMBERS_MAX: u64 = 20_000;
@@ -70,6 +72,11 @@ pub(super) struct Bench {
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
 
+    /// How many idle watchers there are
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000,
+          value_parser = clap::value_parser!(u32).range(1..=16_000))]
+    idle_watchers: u32,
+
     /// What the invented persons and settlements are made from: the same number, the same claims
     #[arg(long, value_name = "NUMBER", default_value_t = 7)]
     seed: u64,
@@ -94,7 +101,7 @@ enum Part {
     Unary,
     /// From a commit to 1,000 watchers, at 1,000 claims/s
     Watch,
-    /// Memory of 10,000 idle watchers
+    /// Memory of a server with idle watchers
     Idle,
     /// Stored bytes per claim
     Bytes,
@@ -285,7 +292,9 @@ impl Stage<'_> {
         if self.is_last && bench.wants(Part::Idle) {
             // A new one, because memory of earlier runs would hide that of watchers.
             let process = Process::start(place.url(), None).await?;
-            report.idle(watch::idle(&process, IDLE_WATCHERS).await?);
+            report.idle(
+                watch::idle(&process, bench.idle_watchers, bench.bounds().time + SIT_MORE).await?,
+            );
             process.end().await?;
         }
         if self.is_last && bench.wants(Part::Bytes) {

@@ -47,7 +47,7 @@ impl Report {
             println!("This is a debug build: its figures mean nothing.");
         }
         println!(
-            "\n{:<20}{:>8}{:>10}{:>10}{:>9}{:>9}{:>11}{:>8}{:>8}{:>7}  budget",
+            "\n{:<20}{:>8}{:>10}{:>10}{:>10}{:>10}{:>11}{:>8}{:>8}{:>7}  budget",
             "mode",
             "callers",
             "stored",
@@ -55,8 +55,8 @@ impl Report {
             "p50 ms",
             "p99 ms",
             "cpu server",
-            "+db",
-            "=ms",
+            "+ db",
+            "= ms",
             "ratio"
         );
         Report { database, is_sqlite, runs: Vec::new(), idle: None, storage: None }
@@ -74,7 +74,7 @@ impl Report {
         let budgets = budget::of(&run, empty, self.is_sqlite);
         let budgets: Vec<String> = budgets.iter().map(budget::Budget::cell).collect();
         println!(
-            "{:<20}{:>8}{:>10}{:>10}{:>9}{:>9}{:>11}{:>8}{:>8}{:>7}  {}",
+            "{:<20}{:>8}{:>10}{:>10}{:>10}{:>10}{:>11}{:>8}{:>8}{:>7}  {}",
             run.mode.name(),
             run.callers,
             run.stored,

@@ -25,9 +25,6 @@ use crate::pb::watch_claims_response::Item;
 const WATCHERS_PER_CONNECTION: usize = 800;
 /// How long watchers may take to be up, and the last event to come.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// How long idle watchers stay before their memory is looked at: past their second progress.
-const IDLE: Duration = Duration::from_secs(12);
-
 /// What watchers tell the run.
 enum Told {
     /// It is up.
@@ -103,7 +100,7 @@ async fn listen(
                 let latency_us = u64::try_from(now_us - time_us).unwrap_or(0);
                 let _ = sender.send(Told::Event(latency_us));
             }
-            Some(Item::Progress(_)) | None if !is_live => {
+            Some(Item::Progress(progress)) if progress.is_up_to_date && !is_live => {
                 is_live = true;
                 let _ = sender.send(Told::Live);
             }
@@ -219,12 +216,16 @@ pub(super) struct IdleMemory {
     pub(super) with_watchers: u64,
 }
 
-/// Puts up watchers to whom nothing happens, lets them sit, and looks at the server's memory.
-/// `None` where the kernel does not tell.
-pub(super) async fn idle(process: &Process, watchers: u32) -> Result<Option<IdleMemory>, Failure> {
+/// Puts up watchers to whom nothing happens, lets them sit for a while, and looks at the server's
+/// memory. `None` where the kernel does not tell.
+pub(super) async fn idle(
+    process: &Process,
+    watchers: u32,
+    sit: Duration,
+) -> Result<Option<IdleMemory>, Failure> {
     let before = resident_bytes(process.pid());
     let crowd = Crowd::gather(process, watchers).await?;
-    tokio::time::sleep(IDLE).await;
+    tokio::time::sleep(sit).await;
     let after = resident_bytes(process.pid());
     drop(crowd);
     let both = before.zip(after);
