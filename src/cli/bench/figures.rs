@@ -18,6 +18,8 @@ pub(super) enum Mode {
     Stream,
     /// Callers at the window, each waiting for its answer.
     Unary,
+    /// The same callers while a stream of settlements runs beside them.
+    UnaryBesideStream,
     /// From the commit to watchers of the process that committed.
     Watch,
     /// From the commit to watchers of another process.
@@ -32,6 +34,7 @@ impl Mode {
             Mode::Grow => "grow",
             Mode::Stream => "stream",
             Mode::Unary => "unary",
+            Mode::UnaryBesideStream => "unary_beside_stream",
             Mode::Watch => "watch",
             Mode::WatchOtherProcess => "watch_other_process",
         }

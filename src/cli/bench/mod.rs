@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 
 use self::baseline::{Baseline, CLIENTS};
 use self::figures::{Mode, Run};
-use self::machine::{Database, Meter};
+use self::machine::{Cpu, Database, Meter};
 use self::process::Process;
 use self::report::{Report, Storage};
 use self::watch::Pace;
@@ -36,6 +36,8 @@ use crate::store::scratch::Scratch;
 
 /// Callers at the window, run by run.
 const CALLERS: [u32; 4] = [1, 16, 64, 256];
+/// Of them those who are measured again while a stream runs: the windows of some hospitals.
+const CALLERS_BESIDE_STREAM: u32 = 16;
 /// Hospitals that send claims, each with a watcher of its own.
 const HOSPITALS: u32 = 1000;
 const WATCHED_CLAIMS_PER_S: u32 = 1000;
@@ -97,7 +99,7 @@ enum Part {
     Baseline,
     /// One stream of settlements
     Stream,
-    /// 1, 16, 64 and 256 callers at the window
+    /// 1, 16, 64 and 256 callers at the window, and 16 while a stream runs
     Unary,
     /// From a commit to 1,000 watchers, at 1,000 claims/s
     Watch,
@@ -278,6 +280,7 @@ impl Stage<'_> {
             for callers in CALLERS {
                 self.load(&process, &workload, Mode::Unary, callers, report).await?;
             }
+            self.beside_stream(&process, &workload, report).await?;
         }
         if self.is_last && bench.wants(Part::Watch) {
             self.watch(&process, &process, Mode::Watch, &workload, report).await?;
@@ -323,6 +326,26 @@ impl Stage<'_> {
         };
         let run = Run::new(mode, callers, stored, tally, meter.stop());
         report.run(run, self.stored > 0);
+        Ok(())
+    }
+
+    /// Whether bulk starves the window: the calls count, and the CPU of both together says nothing
+    /// of one.
+    async fn beside_stream(
+        &self,
+        process: &Process,
+        workload: &Arc<Workload>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let callers = CALLERS_BESIDE_STREAM;
+        let mut channels = process.connect(load::connections(callers) + 1).await?;
+        let (stored, bounds) = (workload.taken(), self.bench.bounds());
+        let stream = load::stream(channels.remove(0), workload.clone(), bounds);
+        let (stream, calls) =
+            tokio::join!(stream, load::unary(&channels, workload, callers, bounds));
+        println!("{:<20}{:>8}  beside it: {} claims", "", 1, stream?.claims);
+        let cpu = Cpu { server: None, database: None, load: None };
+        report.run(Run::new(Mode::UnaryBesideStream, callers, stored, calls?, cpu), false);
         Ok(())
     }
 

@@ -70,8 +70,7 @@ impl Report {
         run.ratio = baseline
             .filter(|_| is_compared)
             .map(|baseline| quotient(run.claims_per_s(), baseline.claims_per_s(), 2));
-        let empty = self.runs.iter().find(|it| it.mode == run.mode).filter(|_| is_grown);
-        let budgets = budget::of(&run, empty, self.is_sqlite);
+        let budgets = budget::of(&run, &self.runs, is_grown, self.is_sqlite);
         let budgets: Vec<String> = budgets.iter().map(budget::Budget::cell).collect();
         println!(
             "{:<20}{:>8}{:>10}{:>10}{:>10}{:>10}{:>11}{:>8}{:>8}{:>7}  {}",

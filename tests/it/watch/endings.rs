@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use greenlane::pb;
+use greenlane::pb::claim_service_client::ClaimServiceClient;
 use greenlane::pb::settlement_service_client::SettlementServiceClient;
 use greenlane::pb::watch_claims_response::Item;
 use tokio::sync::oneshot;
@@ -50,6 +51,14 @@ async fn who_never_reads_costs_no_memory_and_delays_nobody() {
         let told_kib = IDLE * 2 * EVENTS * 400 / 1024;
         eprintln!("{IDLE} who never read: {grown_kib} KiB more, of {told_kib} KiB untold");
         assert!(grown_kib < told_kib as u64 / 4, "{grown_kib} KiB more");
+        // Nor do they keep the database from those who ask.
+        let all = everything(&channel, from_beginning()).await;
+        assert_eq!(all.len(), 2 * EVENTS);
+        let mut claims = ClaimServiceClient::new(channel.clone());
+        for event in all.into_iter().step_by(100) {
+            let request = pb::GetClaimRequest { claim_id: event.claim_id };
+            claims.get_claim(request).await.unwrap();
+        }
         // And one of them who begins to read after all has lost nothing.
         let mut late = idle.pop().unwrap();
         let places: BTreeSet<_> =
