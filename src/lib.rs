@@ -7,6 +7,7 @@
 //!
 //! ```text
 //! message ─ intake::read ─► Settlement ─ ledger ─► lane ─ core: book.apply ─► effects ─ store: one commit ─► reply
+//!                                                                                               └─► feed ─► watchers
 //! ```
 //!
 //! # Code map, in the order data flows
@@ -19,6 +20,7 @@
 //! | [`grpc`] | the wire: parse, render, status, layers | decide, or name a database |
 //! | [`intake`] | readers of hospital messages | guess: what cannot be read is named field by field |
 //! | [`ledger`] | the one write path: directory, queues, lanes, group commit | wait for a second lane, or run in a caller's task |
+//! | [`feed`] | from committed events to endless watches: a ring of the newest, the store for the rest | hold up a writer, or keep a queue for a reader |
 //! | [`store`] | SQL for SQLite and PostgreSQL | know the wire, or decide |
 //! | [`core`] | money, settlements, plans, `adjudicate`, routing, the member's book | wait, read a clock, a file, a row or a message |
 //!
@@ -48,6 +50,16 @@
 //! alone and is refused. An error on the commit itself leaves the outcome unknown: callers get
 //! `UNAVAILABLE` and repeat, and the repeat finds the truth by its key.
 //!
+//! # Walk-through: resume a watch
+//!
+//! `WatchClaims` opens the token: a position for each lane, with four bytes of the hash of the
+//! event there. [`feed::Feed::watch`] looks whether the ledger still has those events; if not, the
+//! watch is refused with the reason. Then the watcher reads lane after lane from the store until
+//! the ring of the newest events reaches back to where it stands, and goes on from the ring. A
+//! writer puts what it has committed into the ring and rings the bells of those it concerns; what
+//! other processes commit is found by looking at the heads of the lanes. Each response carries the
+//! token of the place right behind it.
+//!
 //! # Invariants, each with the test that keeps it
 //!
 //! - Every chain of steps leads from the bill to the payout, and adjustments and payout add up to
@@ -55,6 +67,8 @@
 //! - Deciding again changes nothing that stands:
 //!   `core::book::tests::deciding_again_from_any_claim_on_changes_nothing_that_stands`.
 //! - What was acknowledged survives `kill -9`, once: `crash` in the integration tests.
+//! - A watch is ordered, unique, reliable, resumable, bookmarkable and honest, whatever happens to
+//!   servers and connections: `watch` in the integration tests, one judge for each word.
 //! - Money never touches a float, time is read in [`clock`] only, modules name only what lies
 //!   below them: `tidy` in the integration tests.
 

@@ -73,6 +73,12 @@ impl Feed {
         Ok(Cursor::of(heads.iter().map(|head| Mark::of(head.position, &head.hash)).collect()))
     }
 
+    /// How often the ring began anew: once when the first watcher comes. More of it means that
+    /// watchers fall back to reading from the store.
+    pub fn ring_beginnings(&self) -> u64 {
+        self.0.ring.beginnings()
+    }
+
     fn append(&self, entries: Vec<Entry>) {
         let appended = self.0.ring.append(entries);
         self.0.wakers.wake(&appended.entries);

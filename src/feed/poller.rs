@@ -59,8 +59,9 @@ pub(super) async fn run(feed: Feed, closing: CancellationToken) {
 /// offered within that time, so it is not read again.
 async fn look(feed: &Feed, seen: Option<&Cursor>) -> Result<Cursor, StoreError> {
     let inner: &Inner = &feed.0;
-    let heads = feed.heads().await?;
+    // Before the heads: what this process commits meanwhile must not seem to lie beyond them.
     let tops = inner.ring.tops();
+    let heads = feed.heads().await?;
     let behind = |(head, top): (&Mark, &Mark)| usize::try_from(head.position - top.position).ok();
     let missing = heads.marks().iter().zip(&tops).map(behind).sum::<Option<usize>>();
     // Negative: the ring has not begun, or the database was set back.

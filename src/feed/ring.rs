@@ -27,6 +27,7 @@ struct Held {
     /// Per lane: the last that is held.
     tops: Vec<Mark>,
     next_sweep: u64,
+    beginnings: u64,
 }
 
 /// What became of entries that were offered.
@@ -60,6 +61,7 @@ impl Ring {
             floors: vec![i64::MAX; lanes],
             tops: vec![Mark { position: i64::MAX, check: 0 }; lanes],
             next_sweep: SWEEP_EVERY,
+            beginnings: 0,
         }))
     }
 
@@ -71,6 +73,12 @@ impl Ring {
         held.entries.clear();
         held.floors = heads.marks().iter().map(|mark| mark.position).collect();
         held.tops = heads.marks().to_vec();
+        held.beginnings += 1;
+    }
+
+    /// How often it began anew.
+    pub(super) fn beginnings(&self) -> u64 {
+        self.read().beginnings
     }
 
     /// Where the ring ends in each lane.

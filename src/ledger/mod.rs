@@ -325,11 +325,11 @@ impl Ledger {
 
     async fn dispatch(&self, member_id: String, ask: Ask, mode: Mode, queue: Queue) {
         let lane = self.lane_of(&member_id);
-        let job = Job { lane, member_id, ask, mode };
+        let job = Job { lane, member_id, ask, mode, queue };
         if self.0.closing.is_cancelled() {
             job.ask.refuse(LedgerError::ShuttingDown);
         } else {
-            self.0.writers.send(job, queue).await;
+            self.0.writers.send(job).await;
         }
     }
 }

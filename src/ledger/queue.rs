@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
@@ -19,6 +20,11 @@ const BATCH_COMMANDS_MAX: usize = 512;
 const BATCH_LINES_MAX: usize = 20_000;
 /// Of a full batch, the part that window callers may take while bulk waits.
 const WINDOW_COMMANDS_MAX: usize = BATCH_COMMANDS_MAX / 4 * 3;
+/// How long after a window command bulk takes smaller bites.
+const WINDOW_ACTIVE: Duration = Duration::from_millis(250);
+/// Bulk commands in a batch meanwhile, at the least: who comes to the window waits for the batch
+/// under way, and that is some ten milliseconds.
+const BULK_BESIDE_WINDOW: usize = 64;
 /// Commands waiting in one queue; beyond it senders wait, which is the back-pressure of a stream.
 const QUEUE_COMMANDS_MAX: usize = 4096;
 
@@ -37,6 +43,7 @@ pub(super) struct Job {
     pub(super) member_id: String,
     pub(super) ask: Ask,
     pub(super) mode: Mode,
+    pub(super) queue: Queue,
 }
 
 /// What is asked, and where the answer goes.
@@ -101,6 +108,7 @@ impl Writers {
                 window: window_jobs,
                 bulk: bulk_jobs,
                 put_back: Vec::new(),
+                window_at: None,
                 closing: closing.clone(),
                 is_closed: false,
             };
@@ -111,9 +119,9 @@ impl Writers {
         Writers { senders, alive, tasks: Mutex::new(tasks), closing }
     }
 
-    pub(super) async fn send(&self, job: Job, queue: Queue) {
+    pub(super) async fn send(&self, job: Job) {
         let senders = &self.senders[usize::from(job.lane) % self.senders.len()];
-        let sender = match queue {
+        let sender = match job.queue {
             Queue::Window => &senders.window,
             Queue::Bulk => &senders.bulk,
         };
@@ -156,6 +164,8 @@ pub(super) struct Queues {
     window: mpsc::Receiver<Job>,
     bulk: mpsc::Receiver<Job>,
     put_back: Vec<Job>,
+    /// When a window command was last taken.
+    window_at: Option<Instant>,
     closing: tokio_util::sync::CancellationToken,
     is_closed: bool,
 }
@@ -173,22 +183,24 @@ impl Queues {
             batch.push(self.first().await?);
         }
         let mut lines: usize = batch.iter().map(|job| job.ask.lines()).sum();
-        for (kind, commands_max) in [
-            (Queue::Window, WINDOW_COMMANDS_MAX),
-            (Queue::Bulk, BATCH_COMMANDS_MAX),
-            (Queue::Window, BATCH_COMMANDS_MAX),
-        ] {
-            let queue = match kind {
-                Queue::Window => &mut self.window,
-                Queue::Bulk => &mut self.bulk,
-            };
-            while batch.len() < commands_max && lines < BATCH_LINES_MAX {
-                let Ok(job) = queue.try_recv() else { break };
-                lines += job.ask.lines();
-                batch.push(job);
-            }
-        }
+        take(&mut self.window, &mut batch, WINDOW_COMMANDS_MAX, &mut lines);
+        let bulk_until = if self.is_window_active(&batch) {
+            (batch.len() + BULK_BESIDE_WINDOW.max(batch.len() / 3)).min(BATCH_COMMANDS_MAX)
+        } else {
+            BATCH_COMMANDS_MAX
+        };
+        take(&mut self.bulk, &mut batch, bulk_until, &mut lines);
+        take(&mut self.window, &mut batch, BATCH_COMMANDS_MAX, &mut lines);
         Some(batch)
+    }
+
+    /// Whether somebody was at the window just now, or is.
+    fn is_window_active(&mut self, batch: &[Job]) -> bool {
+        let now = Instant::now();
+        if batch.iter().any(|job| job.queue == Queue::Window) {
+            self.window_at = Some(now);
+        }
+        self.window_at.is_some_and(|at| now.duration_since(at) < WINDOW_ACTIVE)
     }
 
     async fn first(&mut self) -> Option<Job> {
@@ -211,5 +223,72 @@ impl Queues {
                 }
             }
         }
+    }
+}
+
+/// Takes what waits, until the batch has so many commands or the most lines.
+fn take(
+    queue: &mut mpsc::Receiver<Job>,
+    batch: &mut Vec<Job>,
+    commands_max: usize,
+    lines: &mut usize,
+) {
+    while batch.len() < commands_max && *lines < BATCH_LINES_MAX {
+        let Ok(job) = queue.try_recv() else { return };
+        *lines += job.ask.lines();
+        batch.push(job);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Queues in which so many commands wait, and what the next batch takes of each.
+    async fn batch_of(window: usize, bulk: usize) -> (usize, usize) {
+        let (window_sender, window_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
+        let (bulk_sender, bulk_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
+        for (sender, queue, count) in
+            [(&window_sender, Queue::Window, window), (&bulk_sender, Queue::Bulk, bulk)]
+        {
+            for _ in 0..count {
+                let ask = Ask::Enrol { import: Arc::default(), reply: oneshot::channel().0 };
+                let (member_id, mode) = (String::new(), Mode::Record);
+                sender.send(Job { lane: 0, member_id, ask, mode, queue }).await.unwrap();
+            }
+        }
+        let mut queues = Queues {
+            window: window_jobs,
+            bulk: bulk_jobs,
+            put_back: Vec::new(),
+            window_at: None,
+            closing: tokio_util::sync::CancellationToken::new(),
+            is_closed: false,
+        };
+        let batch = queues.gather().await.unwrap();
+        let of_window = batch.iter().filter(|job| job.queue == Queue::Window).count();
+        (of_window, batch.len() - of_window)
+    }
+
+    #[tokio::test]
+    async fn bulk_alone_fills_a_batch() {
+        assert_eq!(batch_of(0, 2_000).await, (0, BATCH_COMMANDS_MAX));
+    }
+
+    /// Who comes to the window next waits for a small batch.
+    #[tokio::test]
+    async fn bulk_takes_small_bites_while_somebody_is_at_the_window() {
+        assert_eq!(batch_of(1, 2_000).await, (1, BULK_BESIDE_WINDOW));
+    }
+
+    #[tokio::test]
+    async fn bulk_has_a_quarter_of_a_full_batch() {
+        let (window, bulk) = batch_of(2_000, 2_000).await;
+        assert_eq!((window, bulk), (WINDOW_COMMANDS_MAX, BATCH_COMMANDS_MAX / 4));
+    }
+
+    #[tokio::test]
+    async fn the_window_takes_what_bulk_leaves() {
+        assert_eq!(batch_of(2_000, 10).await, (BATCH_COMMANDS_MAX - 10, 10));
     }
 }

@@ -263,6 +263,26 @@ async fn another_server_of_the_ledger_tells_it_too() {
     .await;
 }
 
+/// Watchers who keep up read from the shared ring: each reading the store would cost a server more
+/// than the claims do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ring_begins_once_however_much_is_written() {
+    on_every_backend(async |database| {
+        let ledger = open_ledger(&database, &persons(MEMBERS)).await;
+        let served = Served::of(ledger.clone(), Limits::default()).await;
+        let mut watching = Watching::open(&served.channel, from_now()).await.unwrap();
+        assert!(watching.until_progress().await.is_empty());
+        for round in 0..20 {
+            send(&served.channel, (round * 50..round * 50 + 50).map(|n| nth(n, MEMBERS))).await;
+        }
+        assert_eq!(watching.events(1_000).await.len(), 1_000);
+        assert_eq!(ledger.feed().ring_beginnings(), 1);
+        drop(ledger);
+        served.stop().await;
+    })
+    .await;
+}
+
 /// Clients must come back now and then, so that load spreads; they lose nothing by it.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_old_watch_ends_in_order_with_a_progress() {
