@@ -26,7 +26,7 @@ async fn measured(database_url: &str, json: &Path) -> Value {
         "--stored",
         "300",
         "--seconds",
-        "2",
+        "1",
         "--idle-watchers",
         "50",
         "--json",

@@ -48,6 +48,8 @@ pub(super) struct Tally {
     pub(super) claims: u64,
     /// Of them those that the green channel approved.
     pub(super) approved: u64,
+    /// Streams that ended by an error and were opened again.
+    pub(super) reopened: u64,
     /// From the first request to the last answer.
     pub(super) elapsed: Duration,
     /// One for each claim, in µs, in no order.
@@ -75,6 +77,8 @@ pub(super) struct Run {
     pub(super) claims: u64,
     /// Of them approved by the green channel.
     pub(super) approved: u64,
+    /// Streams that ended by an error and were opened again.
+    pub(super) reopened: u64,
     pub(super) elapsed: Duration,
     /// Half of the latencies are no longer; none where latency says nothing.
     pub(super) p50: Option<Duration>,
@@ -95,6 +99,7 @@ impl Run {
             stored,
             claims: tally.claims,
             approved: tally.approved,
+            reopened: tally.reopened,
             elapsed: tally.elapsed,
             p50: percentile(50),
             p99: percentile(99),

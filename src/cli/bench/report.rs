@@ -71,7 +71,10 @@ impl Report {
             .filter(|_| is_compared)
             .map(|baseline| quotient(run.claims_per_s(), baseline.claims_per_s(), 2));
         let budgets = budget::of(&run, &self.runs, is_grown, self.is_sqlite);
-        let budgets: Vec<String> = budgets.iter().map(budget::Budget::cell).collect();
+        let mut notes: Vec<String> = budgets.iter().map(budget::Budget::cell).collect();
+        if run.reopened > 0 {
+            notes.push(format!("{} streams failed and were opened again", run.reopened));
+        }
         println!(
             "{:<20}{:>8}{:>10}{:>10}{:>10}{:>10}{:>11}{:>8}{:>8}{:>7}  {}",
             run.mode.name(),
@@ -84,7 +87,7 @@ impl Report {
             shown(run.ms_per_claim(run.cpu.database), 3),
             shown(run.cpu_ms_per_claim(), 3),
             run.ratio.map_or_else(|| "-".to_owned(), |ratio| ratio.to_string()),
-            budgets.join(", "),
+            notes.join(", "),
         );
         self.runs.push(run);
     }
@@ -152,6 +155,7 @@ fn json_of_run(run: &Run) -> Value {
     object.insert("stored".into(), run.stored.into());
     object.insert("claims".into(), run.claims.into());
     object.insert("approved".into(), run.approved.into());
+    object.insert("reopened".into(), run.reopened.into());
     object.insert("claims_per_s".into(), number(Some(run.claims_per_s())));
     object.insert("p50_ms".into(), number(run.p50.map(ms)));
     object.insert("p99_ms".into(), number(run.p99.map(ms)));

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tonic::Status;
 use tonic::transport::Channel;
 
 use super::figures::Tally;
@@ -13,7 +14,7 @@ use super::machine::resident_bytes;
 use super::process::Process;
 use super::workload::{Workload, hospital};
 use crate::cli::Failure;
-use crate::cli::client::told;
+use crate::cli::client::{may_be_opened_again, pauses, told};
 use crate::clock;
 use crate::grpc::settlement_message;
 use crate::pb;
@@ -31,7 +32,9 @@ enum Told {
     Live,
     /// It heard of a claim, so long after the claim's event time, in µs.
     Event(u64),
-    /// It failed.
+    /// Its stream ended, and it opens another one.
+    Reopened,
+    /// It failed for good.
     Failed(Failure),
 }
 
@@ -53,9 +56,11 @@ impl Crowd {
             tasks.spawn(watch(channel.clone(), hospital_code, sender.clone()));
         }
         let mut crowd = Crowd { told, _tasks: tasks };
-        for _ in 0..count {
+        let mut live = 0;
+        while live < count {
             match crowd.next().await? {
-                Told::Live => {}
+                Told::Live => live += 1,
+                Told::Reopened => {}
                 Told::Event(_) => return Err(Failure::told("a watcher heard of an older claim")),
                 Told::Failed(failure) => return Err(failure),
             }
@@ -69,45 +74,66 @@ impl Crowd {
     }
 }
 
-/// Watches one hospital until the run ends.
-async fn watch(channel: Channel, hospital_code: String, told: mpsc::UnboundedSender<Told>) {
-    if let Err(failure) = listen(channel, hospital_code, &told).await {
-        let _ = told.send(Told::Failed(failure));
+/// Watches one hospital until the run ends. A stream that ends by a passing error is opened again
+/// behind the last token, as the API asks, and the latency of what comes late counts.
+async fn watch(channel: Channel, hospital_code: String, sender: mpsc::UnboundedSender<Told>) {
+    let filter = pb::ClaimEventFilter { hospital_code, ..pb::ClaimEventFilter::default() };
+    let client = ClaimServiceClient::new(channel);
+    let mut watcher = Watcher { client, filter, token: String::new(), is_live: false, sender };
+    let mut waits = pauses();
+    loop {
+        let before = watcher.token.clone();
+        let status = match watcher.listen().await {
+            Ok(()) => Status::unavailable("the stream ended"),
+            Err(status) => status,
+        };
+        if !may_be_opened_again(&status) {
+            let _ = watcher.sender.send(Told::Failed(told(&status)));
+            return;
+        }
+        if watcher.token != before {
+            waits = pauses();
+        }
+        let _ = watcher.sender.send(Told::Reopened);
+        tokio::time::sleep(waits.next().unwrap_or(PATIENCE)).await;
     }
 }
 
-async fn listen(
-    channel: Channel,
-    hospital_code: String,
-    sender: &mpsc::UnboundedSender<Told>,
-) -> Result<(), Failure> {
-    let filter = pb::ClaimEventFilter { hospital_code, ..pb::ClaimEventFilter::default() };
-    let request = pb::WatchClaimsRequest {
-        filter: Some(filter),
-        resume_token: String::new(),
-        include_existing: false,
-    };
-    let mut client = ClaimServiceClient::new(channel);
-    let stream = client.watch_claims(request).await;
-    let mut stream = stream.map_err(|status| told(&status))?.into_inner();
-    let mut is_live = false;
-    while let Some(message) = stream.message().await.map_err(|status| told(&status))? {
-        let now_us = clock::now().micros();
-        match message.item {
-            Some(Item::Event(event)) => {
-                let time = event.event_time.unwrap_or_default();
-                let time_us = time.seconds * 1_000_000 + i64::from(time.nanos) / 1000;
-                let latency_us = u64::try_from(now_us - time_us).unwrap_or(0);
-                let _ = sender.send(Told::Event(latency_us));
+struct Watcher {
+    client: ClaimServiceClient<Channel>,
+    filter: pb::ClaimEventFilter,
+    token: String,
+    is_live: bool,
+    sender: mpsc::UnboundedSender<Told>,
+}
+
+impl Watcher {
+    async fn listen(&mut self) -> Result<(), Status> {
+        let request = pb::WatchClaimsRequest {
+            filter: Some(self.filter.clone()),
+            resume_token: self.token.clone(),
+            include_existing: false,
+        };
+        let mut stream = self.client.watch_claims(request).await?.into_inner();
+        while let Some(message) = stream.message().await? {
+            let now_us = clock::now().micros();
+            self.token = message.resume_token;
+            match message.item {
+                Some(Item::Event(event)) => {
+                    let time = event.event_time.unwrap_or_default();
+                    let time_us = time.seconds * 1_000_000 + i64::from(time.nanos) / 1000;
+                    let latency_us = u64::try_from(now_us - time_us).unwrap_or(0);
+                    let _ = self.sender.send(Told::Event(latency_us));
+                }
+                Some(Item::Progress(progress)) if progress.is_up_to_date && !self.is_live => {
+                    self.is_live = true;
+                    let _ = self.sender.send(Told::Live);
+                }
+                Some(Item::Progress(_)) | None => {}
             }
-            Some(Item::Progress(progress)) if progress.is_up_to_date && !is_live => {
-                is_live = true;
-                let _ = sender.send(Told::Live);
-            }
-            Some(Item::Progress(_)) | None => {}
         }
+        Ok(())
     }
-    Err(Failure::told("a watch ended"))
 }
 
 /// How evenly claims come in.
@@ -163,6 +189,7 @@ pub(super) async fn latency(
                 tally.latencies_us.push(latency_us);
             }
             Told::Live => {}
+            Told::Reopened => tally.reopened += 1,
             Told::Failed(failure) => return Err(failure),
         }
         if start.elapsed() > pace.time + PATIENCE {
