@@ -24,8 +24,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITER: [(&str, &str); 3] = [
     // 64 MiB: with the 2 MiB that are usual a batch writes pages out and reads them again.
     ("cache_size", "-65536"),
-    // 32 MiB of log before pages go to their place: each goes there less often.
-    ("wal_autocheckpoint", "8192"),
+    // 64 MiB of log before pages go to their place: each goes there less often.
+    ("wal_autocheckpoint", "16384"),
     // A statement of many rows keeps what it may have to undo in memory, not in a file.
     ("temp_store", "memory"),
 ];
