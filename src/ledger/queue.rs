@@ -1,7 +1,7 @@
 //! The queues in front of the lanes: callers at the window first, bulk never starved.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -20,10 +20,10 @@ const BATCH_COMMANDS_MAX: usize = 512;
 const BATCH_LINES_MAX: usize = 20_000;
 /// Of a full batch, the part that window callers may take while bulk waits.
 const WINDOW_COMMANDS_MAX: usize = BATCH_COMMANDS_MAX / 4 * 3;
-/// How long after a window command bulk takes smaller bites.
+/// How long after a window command, to whichever lane, bulk takes smaller bites in all of them.
 const WINDOW_ACTIVE: Duration = Duration::from_millis(250);
-/// Bulk commands in a batch meanwhile, at the least: who comes to the window waits for the batch
-/// under way, and that is some ten milliseconds.
+/// Bulk commands under way meanwhile, in all lanes together: who comes to the window waits for
+/// them, and that is some ten milliseconds.
 const BULK_BESIDE_WINDOW: usize = 64;
 /// Commands waiting in one queue; beyond it senders wait, which is the back-pressure of a stream.
 const QUEUE_COMMANDS_MAX: usize = 4096;
@@ -80,6 +80,7 @@ impl Ask {
 pub(super) struct Writers {
     senders: Vec<Senders>,
     alive: Arc<AtomicUsize>,
+    window: Arc<Window>,
     tasks: Mutex<tokio::task::JoinSet<()>>,
     closing: tokio_util::sync::CancellationToken,
 }
@@ -98,31 +99,36 @@ impl Writers {
     ) -> Writers {
         let count = if store.shares_one_writer() { 1 } else { usize::from(store.lanes()) };
         let alive = Arc::new(AtomicUsize::new(count));
+        let window = Arc::new(Window::new());
         let closing = tokio_util::sync::CancellationToken::new();
         let mut tasks = tokio::task::JoinSet::new();
         let mut senders = Vec::with_capacity(count);
         for _ in 0..count {
-            let (window, window_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
-            let (bulk, bulk_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
+            let (window_sender, window_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
+            let (bulk_sender, bulk_jobs) = mpsc::channel(QUEUE_COMMANDS_MAX);
             let queues = Queues {
                 window: window_jobs,
                 bulk: bulk_jobs,
                 put_back: Vec::new(),
-                window_at: None,
+                at_window: window.clone(),
+                bulk_beside_window: BULK_BESIDE_WINDOW.div_ceil(count),
                 closing: closing.clone(),
                 is_closed: false,
             };
             let writer = Writer::new(store.clone(), documents.clone(), feed.clone(), clock);
             tasks.spawn(supervise(writer, Arc::new(Mutex::new(queues)), alive.clone()));
-            senders.push(Senders { window, bulk });
+            senders.push(Senders { window: window_sender, bulk: bulk_sender });
         }
-        Writers { senders, alive, tasks: Mutex::new(tasks), closing }
+        Writers { senders, alive, window, tasks: Mutex::new(tasks), closing }
     }
 
     pub(super) async fn send(&self, job: Job) {
         let senders = &self.senders[usize::from(job.lane) % self.senders.len()];
         let sender = match job.queue {
-            Queue::Window => &senders.window,
+            Queue::Window => {
+                self.window.seen();
+                &senders.window
+            }
             Queue::Bulk => &senders.bulk,
         };
         if let Err(mpsc::error::SendError(job)) = sender.send(job).await {
@@ -159,13 +165,41 @@ async fn supervise(writer: Writer, queues: Arc<Mutex<Queues>>, alive: Arc<Atomic
     }
 }
 
+/// When somebody was last at the window, in any lane: lanes share the machine.
+struct Window {
+    since: Instant,
+    /// In ms after `since`, and one; 0 before the first.
+    last_ms: AtomicU64,
+}
+
+impl Window {
+    fn new() -> Window {
+        Window { since: Instant::now(), last_ms: AtomicU64::new(0) }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    fn seen(&self) {
+        self.last_ms.store(self.now_ms().saturating_add(1), Ordering::Relaxed);
+    }
+
+    fn is_active(&self) -> bool {
+        let last_ms = self.last_ms.load(Ordering::Relaxed);
+        let ago = Duration::from_millis(self.now_ms().saturating_sub(last_ms));
+        last_ms > 0 && ago < WINDOW_ACTIVE
+    }
+}
+
 /// The two queues of a writer.
 pub(super) struct Queues {
     window: mpsc::Receiver<Job>,
     bulk: mpsc::Receiver<Job>,
     put_back: Vec<Job>,
-    /// When a window command was last taken.
-    window_at: Option<Instant>,
+    at_window: Arc<Window>,
+    /// Bulk commands in one batch while somebody is at the window, at the least.
+    bulk_beside_window: usize,
     closing: tokio_util::sync::CancellationToken,
     is_closed: bool,
 }
@@ -184,23 +218,14 @@ impl Queues {
         }
         let mut lines: usize = batch.iter().map(|job| job.ask.lines()).sum();
         take(&mut self.window, &mut batch, WINDOW_COMMANDS_MAX, &mut lines);
-        let bulk_until = if self.is_window_active(&batch) {
-            (batch.len() + BULK_BESIDE_WINDOW.max(batch.len() / 3)).min(BATCH_COMMANDS_MAX)
+        let bulk_until = if self.at_window.is_active() {
+            (batch.len() + self.bulk_beside_window.max(batch.len() / 3)).min(BATCH_COMMANDS_MAX)
         } else {
             BATCH_COMMANDS_MAX
         };
         take(&mut self.bulk, &mut batch, bulk_until, &mut lines);
         take(&mut self.window, &mut batch, BATCH_COMMANDS_MAX, &mut lines);
         Some(batch)
-    }
-
-    /// Whether somebody was at the window just now, or is.
-    fn is_window_active(&mut self, batch: &[Job]) -> bool {
-        let now = Instant::now();
-        if batch.iter().any(|job| job.queue == Queue::Window) {
-            self.window_at = Some(now);
-        }
-        self.window_at.is_some_and(|at| now.duration_since(at) < WINDOW_ACTIVE)
     }
 
     async fn first(&mut self) -> Option<Job> {
@@ -257,11 +282,16 @@ mod tests {
                 sender.send(Job { lane: 0, member_id, ask, mode, queue }).await.unwrap();
             }
         }
+        let at_window = Arc::new(Window::new());
+        if window > 0 {
+            at_window.seen();
+        }
         let mut queues = Queues {
             window: window_jobs,
             bulk: bulk_jobs,
             put_back: Vec::new(),
-            window_at: None,
+            at_window,
+            bulk_beside_window: 8,
             closing: tokio_util::sync::CancellationToken::new(),
             is_closed: false,
         };
@@ -278,7 +308,7 @@ mod tests {
     /// Who comes to the window next waits for a small batch.
     #[tokio::test]
     async fn bulk_takes_small_bites_while_somebody_is_at_the_window() {
-        assert_eq!(batch_of(1, 2_000).await, (1, BULK_BESIDE_WINDOW));
+        assert_eq!(batch_of(1, 2_000).await, (1, 8));
     }
 
     #[tokio::test]
