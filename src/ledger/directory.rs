@@ -17,8 +17,9 @@ use crate::core::member::Roster;
 use crate::core::settlement::Settlement;
 use crate::store::{Store, StoreError};
 
-/// Identities kept in memory: a million are about 150 MB.
-const CACHED_IDENTITIES_MAX: usize = 250_000;
+/// Identities kept in memory: a million are about 150 MB, and two or three belong to a person. Who
+/// is not among them costs a look-up for each settlement.
+const CACHED_IDENTITIES_MAX: usize = 1_000_000;
 /// Persons resolved in one transaction at the most.
 const BATCH_PERSONS_MAX: usize = 512;
 /// How often a batch that lost to another process is tried before its callers hear of it.
