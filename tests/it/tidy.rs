@@ -353,10 +353,10 @@ fn migrations_come_in_pairs() {
 }
 
 #[test]
-fn links_of_the_readme_lead_somewhere() {
-    let readme = fs::read_to_string("README.md").unwrap();
+fn links_of_both_readmes_lead_somewhere() {
+    let both = ["README.md", "README.zh-CN.md"].map(|name| fs::read_to_string(name).unwrap());
     let mut broken = Vec::new();
-    for rest in readme.split("](").skip(1) {
+    for rest in both.iter().flat_map(|readme| readme.split("](").skip(1)) {
         let link = rest.split([')', ' ']).next().unwrap();
         let path = link.split('#').next().unwrap();
         let is_file = !path.is_empty() && !path.contains("://") && !path.starts_with("mailto:");
