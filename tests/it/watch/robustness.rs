@@ -288,10 +288,9 @@ fn plant_faults(stored: &[Stored], lives: &[Life]) {
         ("no progress comes", no_progress, &["bookmarkable"]),
     ];
     let mut caught = std::collections::BTreeSet::new();
-    // Lives that see everything and come back once more in their second half.
+    // Lives that see everything and come back at least once.
     let is_fit = |life: &&Life| {
-        life.filter == pb::ClaimEventFilter::default()
-            && life.seen[life.seen.len() / 2..].iter().any(is_connected)
+        life.filter == pb::ClaimEventFilter::default() && resume(&life.seen).is_some()
     };
     for life in lives.iter().filter(is_fit).take(4) {
         for (what, plant, judges) in &faults {
@@ -317,8 +316,11 @@ fn is_event(seen: &Seen) -> bool {
     matches!(seen, Seen::Event { .. })
 }
 
-fn is_connected(seen: &Seen) -> bool {
-    matches!(seen, Seen::Connected { .. })
+/// Where a life first came back with something told before.
+fn resume(seen: &[Seen]) -> Option<usize> {
+    let first = seen.iter().position(is_event)?;
+    let is_connected = |seen: &Seen| matches!(seen, Seen::Connected { .. });
+    Some(first + seen[first..].iter().position(is_connected)?)
 }
 
 fn skip_one(seen: &mut Vec<Seen>) {
@@ -333,7 +335,7 @@ fn progress_ahead(seen: &mut Vec<Seen>) {
 }
 
 fn repeat_after_resume(seen: &mut Vec<Seen>) {
-    let resumed = middle(seen, is_connected);
+    let resumed = resume(seen).expect("it came back");
     let before = seen[..resumed].iter().rposition(is_event).expect("something was told");
     let event = seen[before].clone();
     seen.insert(resumed + 1, event);
@@ -352,7 +354,7 @@ fn swap_two(seen: &mut [Seen]) {
 }
 
 fn begin_anew(seen: &mut Vec<Seen>) {
-    let resumed = middle(seen, is_connected);
+    let resumed = resume(seen).expect("it came back");
     let told: Vec<_> = seen[..resumed].iter().filter(|it| is_event(it)).cloned().collect();
     let rest = seen.split_off(resumed + 1);
     seen.extend(told);
