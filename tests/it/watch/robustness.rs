@@ -323,8 +323,16 @@ fn resume(seen: &[Seen]) -> Option<usize> {
     Some(first + seen[first..].iter().position(is_connected)?)
 }
 
+/// Of two events of a lane in a row the first: a resume in between could hide it from a judge.
 fn skip_one(seen: &mut Vec<Seen>) {
-    seen.remove(middle(seen, is_event));
+    let lane = |seen: &Seen| match seen {
+        Seen::Event { lane, .. } => Some(*lane),
+        _ => None,
+    };
+    let is_pair = |pair: &[Seen]| lane(&pair[0]).is_some() && lane(&pair[0]) == lane(&pair[1]);
+    let half = seen.len() / 2;
+    let at = seen[half..].windows(2).position(is_pair).expect("two of a lane in a row");
+    seen.remove(half + at);
 }
 
 fn progress_ahead(seen: &mut Vec<Seen>) {
