@@ -42,6 +42,8 @@ impl TokenFile {
         let written = tempfile::NamedTempFile::new_in(directory.unwrap_or(Path::new(".")))
             .and_then(|mut file| {
                 writeln!(file, "{token}")?;
+                // A name that survives a power cut without its content would begin anew.
+                file.as_file().sync_data()?;
                 file.persist(&self.path).map_err(|error| error.error)
             });
         self.written_at = Some(Instant::now());

@@ -1,6 +1,6 @@
 //! `greenlane watch`: what happens to claims, as it happens.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -133,8 +133,12 @@ impl Watcher {
                 Ok(Ok(Some(response))) => {
                     let is_told =
                         matches!(&response.item, Some(Item::Progress(it)) if it.is_up_to_date);
-                    if self.print(&response).is_err() {
-                        return Ok(Ended::Done);
+                    match self.print(&response) {
+                        // Nobody reads any more, as behind `| head`.
+                        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+                            return Ok(Ended::Done);
+                        }
+                        printed => printed.map_err(Failure::told)?,
                     }
                     self.keep(response.resume_token)?;
                     if is_told && self.args.once {
@@ -162,7 +166,7 @@ impl Watcher {
         }
     }
 
-    /// Prints a response. An error means that nobody reads any more, as behind `| head`.
+    /// Prints a response.
     fn print(&mut self, response: &pb::WatchClaimsResponse) -> std::io::Result<()> {
         let mut out = std::io::stdout().lock();
         if self.args.json {

@@ -17,7 +17,7 @@ mod watch;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::store::{Store, StoreError};
@@ -42,7 +42,13 @@ struct Inner {
     watchers: AtomicUsize,
     /// Tells the poller that somebody watches.
     look: Notify,
+    /// Places for reads of the store by watchers.
+    reads: Semaphore,
 }
+
+/// Watchers who read the store at once: half of its readers at the most, so that however many fall
+/// behind together, others find a connection.
+const STORE_READS_MAX: usize = 4;
 
 impl Feed {
     /// Starts the feed; it ends when `closing` is cancelled.
@@ -53,6 +59,7 @@ impl Feed {
             wakers: Wakers::default(),
             watchers: AtomicUsize::new(0),
             look: Notify::new(),
+            reads: Semaphore::new(STORE_READS_MAX),
         };
         let feed = Feed(Arc::new(inner));
         tokio::spawn(poller::run(feed.clone(), closing));

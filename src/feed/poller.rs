@@ -70,15 +70,25 @@ async fn look(feed: &Feed, seen: Option<&Cursor>) -> Result<Cursor, StoreError> 
         inner.wakers.wake_all();
         return Ok(heads);
     }
-    for (lane, (seen, top)) in (0..).zip(seen.unwrap_or(&heads).marks().iter().zip(&tops)) {
+    let filled = fill(feed, seen.unwrap_or(&heads), &tops).await;
+    if matches!(filled, Err(StoreError::Corrupt { .. })) {
+        // The ring goes on behind it; who stands before it finds it in the store and is told so.
+        inner.ring.begin_at(&heads);
+        inner.wakers.wake_all();
+    }
+    filled.map(|()| heads)
+}
+
+async fn fill(feed: &Feed, seen: &Cursor, tops: &[Mark]) -> Result<(), StoreError> {
+    for (lane, (seen, top)) in (0..).zip(seen.marks().iter().zip(tops)) {
         let mut top = top.position;
         while top < seen.position {
-            let rows = inner.store.events_after(lane, top, FETCH_MAX).await?;
+            let rows = feed.0.store.events_after(lane, top, FETCH_MAX).await?;
             let Some(last) = rows.last() else { break };
             top = last.position;
             let entries: Result<Vec<Entry>, StoreError> = rows.iter().map(Entry::read).collect();
             feed.append(entries?);
         }
     }
-    Ok(heads)
+    Ok(())
 }

@@ -119,7 +119,7 @@ impl Ring {
         let held = self.read();
         let from = match number {
             Some(number) if number >= held.first => number,
-            _ if held.reaches(cursor) => held.first,
+            _ if held.reaches(cursor, filter) => held.first,
             _ => return None,
         };
         let mut place = cursor.clone();
@@ -157,9 +157,10 @@ impl Held {
         self.first + self.entries.len() as u64
     }
 
-    fn reaches(&self, cursor: &Cursor) -> bool {
-        let mut lanes = cursor.marks().iter().zip(&self.floors);
-        lanes.all(|(mark, floor)| mark.position >= *floor)
+    /// Whether it goes back to a place in every lane that can hold something for the filter.
+    fn reaches(&self, cursor: &Cursor, filter: &Filter) -> bool {
+        let mut lanes = (0..).zip(cursor.marks().iter().zip(&self.floors));
+        lanes.all(|(lane, (mark, floor))| !filter.reaches(lane) || mark.position >= *floor)
     }
 
     fn push(&mut self, entry: Entry) {
@@ -250,6 +251,15 @@ mod tests {
         ring.begin_at(&cursor(&[9, 0]));
         assert_eq!(find(&ring, Some(number), &[1, 0]), None, "2 to 9 are missing");
         assert!(find(&ring, None, &[9, 0]).is_some());
+    }
+
+    #[test]
+    fn who_asks_for_one_member_joins_whatever_other_lanes_do() {
+        let ring = ring(&[4, 9]);
+        let member = Some((0, "member".to_owned()));
+        let filter = Filter { member, ..Filter::default() };
+        assert!(ring.find(None, &cursor(&[4, 0]), &filter, 10).is_some());
+        assert!(ring.find(None, &cursor(&[3, 9]), &filter, 10).is_none());
     }
 
     #[test]

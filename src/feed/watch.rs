@@ -264,6 +264,7 @@ impl Feed {
         filter: Arc<Filter>,
         mut next_lane: u16,
     ) -> Result<(Found, u16), StoreError> {
+        let _place = self.0.reads.acquire().await.expect("nobody closes it");
         let store = &self.0.store;
         let mut told = Vec::new();
         for _ in 0..store.lanes() {

@@ -152,8 +152,10 @@ where
             duration_ms = tracing::field::Empty,
         );
         let places = if path == WATCH { &self.layer.watches } else { &self.layer.calls };
-        let permit = places.free.clone().try_acquire_owned().ok();
-        let is_refused = permit.is_none() && !path.starts_with(UNLIMITED);
+        let is_limited = !path.starts_with(UNLIMITED);
+        // Who watches the health holds no place, so that it does not hold up the end either.
+        let permit = is_limited.then(|| places.free.clone().try_acquire_owned().ok()).flatten();
+        let is_refused = permit.is_none() && is_limited;
         let call = Call { span: span.clone(), started: Instant::now(), code: None, permit };
         if is_refused {
             let fault = Fault::too_many_requests(places.max);

@@ -160,10 +160,11 @@ impl Places {
     }
 
     async fn clear(&self) -> Result<(), Failure> {
+        let mut outcome = Ok(());
         for scratch in self.made.lock().await.drain(..) {
-            scratch.remove().await.map_err(|error| told(&error))?;
+            outcome = outcome.and(scratch.remove().await.map_err(|error| told(&error)));
         }
-        Ok(())
+        outcome
     }
 }
 
