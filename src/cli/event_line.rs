@@ -48,8 +48,7 @@ pub(super) fn for_people(event: &pb::ClaimEvent, language: Language) -> String {
 }
 
 fn local_time(time: Option<&prost_types::Timestamp>) -> String {
-    let time = time.and_then(|time| jiff::Timestamp::new(time.seconds, time.nanos).ok());
-    time.map_or_else(
+    timestamp(time).map_or_else(
         || "?".to_owned(),
         |time| SHANGHAI.to_datetime(time).strftime("%Y-%m-%d %H:%M:%S").to_string(),
     )
@@ -108,8 +107,11 @@ fn payout_json(payout: &pb::Payout) -> Value {
 }
 
 fn instant(time: Option<&prost_types::Timestamp>) -> Option<String> {
-    let time = time.and_then(|time| jiff::Timestamp::new(time.seconds, time.nanos).ok());
-    time.map(|time| time.to_string())
+    timestamp(time).map(|time| time.to_string())
+}
+
+fn timestamp(time: Option<&prost_types::Timestamp>) -> Option<jiff::Timestamp> {
+    time.and_then(|time| jiff::Timestamp::new(time.seconds, time.nanos).ok())
 }
 
 fn without_empty(mut value: Value) -> Value {

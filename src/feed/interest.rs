@@ -90,11 +90,10 @@ impl Wakers {
         let mut bells = self.bells();
         // Under the lock, so that nobody begins to listen in between.
         drop(ear.receiver);
-        let is_needed = |bell: &mut Sender<()>| bell.receiver_count() > 0;
         match ear.topic {
-            Topic::Member(id) => take_down(&mut bells.members, &id, is_needed),
-            Topic::Hospital(code) => take_down(&mut bells.hospitals, &code, is_needed),
-            Topic::Everything => take_down(&mut bells.everything, &(), is_needed),
+            Topic::Member(id) => take_down(&mut bells.members, &id),
+            Topic::Hospital(code) => take_down(&mut bells.hospitals, &code),
+            Topic::Everything => take_down(&mut bells.everything, &()),
         }
     }
 
@@ -129,15 +128,13 @@ fn ring(bell: Option<&Sender<()>>) {
     }
 }
 
-fn take_down<K, Q>(
-    bells: &mut HashMap<K, Sender<()>>,
-    topic: &Q,
-    is_needed: impl Fn(&mut Sender<()>) -> bool,
-) where
+/// Takes a bell down to which nobody listens.
+fn take_down<K, Q>(bells: &mut HashMap<K, Sender<()>>, topic: &Q)
+where
     K: std::borrow::Borrow<Q> + std::hash::Hash + Eq,
     Q: std::hash::Hash + Eq + ?Sized,
 {
-    if bells.get_mut(topic).is_some_and(|bell| !is_needed(bell)) {
+    if bells.get(topic).is_some_and(|bell| bell.receiver_count() == 0) {
         bells.remove(topic);
     }
 }

@@ -86,6 +86,12 @@ impl Feed {
         self.0.ring.beginnings()
     }
 
+    /// Empties the ring, makes it begin behind `heads`, and sends everybody to look.
+    fn begin_anew(&self, heads: &Cursor) {
+        self.0.ring.begin_at(heads);
+        self.0.wakers.wake_all();
+    }
+
     fn append(&self, entries: Vec<Entry>) {
         let appended = self.0.ring.append(entries);
         self.0.wakers.wake(&appended.entries);

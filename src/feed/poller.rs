@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::Feed;
 use super::cursor::{Cursor, Mark};
 use super::entry::Entry;
 use super::ring::ENTRIES_MAX;
-use super::{Feed, Inner};
 use crate::store::StoreError;
 
 /// How often the heads are looked at. An event of another process is told after one to two of
@@ -58,23 +58,20 @@ pub(super) async fn run(feed: Feed, closing: CancellationToken) {
 /// Fetches what was there the last time and did not come by itself: what this process commits is
 /// offered within that time, so it is not read again.
 async fn look(feed: &Feed, seen: Option<&Cursor>) -> Result<Cursor, StoreError> {
-    let inner: &Inner = &feed.0;
     // Before the heads: what this process commits meanwhile must not seem to lie beyond them.
-    let tops = inner.ring.tops();
+    let tops = feed.0.ring.tops();
     let heads = feed.heads().await?;
     let behind = |(head, top): (&Mark, &Mark)| usize::try_from(head.position - top.position).ok();
     let missing = heads.marks().iter().zip(&tops).map(behind).sum::<Option<usize>>();
     // Negative: the ring has not begun, or the database was set back.
     if missing.is_none_or(|missing| missing > ENTRIES_MAX / 2) {
-        inner.ring.begin_at(&heads);
-        inner.wakers.wake_all();
+        feed.begin_anew(&heads);
         return Ok(heads);
     }
     let filled = fill(feed, seen.unwrap_or(&heads), &tops).await;
     if matches!(filled, Err(StoreError::Corrupt { .. })) {
         // The ring goes on behind it; who stands before it finds it in the store and is told so.
-        inner.ring.begin_at(&heads);
-        inner.wakers.wake_all();
+        feed.begin_anew(&heads);
     }
     filled.map(|()| heads)
 }

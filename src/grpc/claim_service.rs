@@ -6,7 +6,7 @@ use prost::Message;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
-use super::claim_watch::{self, Told};
+use super::claim_watch::{self, Responses};
 use super::parse::{self, ClaimQuery};
 use super::render;
 use super::status::Fault;
@@ -91,7 +91,7 @@ impl Claims {
         Ok(ListClaimsResponse { claims, next_page_token, resume_token })
     }
 
-    async fn watch(&self, request: &WatchClaimsRequest) -> Result<Told, Fault> {
+    async fn watch(&self, request: &WatchClaimsRequest) -> Result<Responses, Fault> {
         let query = parse::watch_query(request)?;
         let store = self.ledger.store();
         let scope = Scope::of_events(store.ledger_id());
@@ -143,12 +143,12 @@ impl ClaimService for Claims {
         Ok(Response::new(self.list(request.get_ref()).await?))
     }
 
-    type WatchClaimsStream = Told;
+    type WatchClaimsStream = Responses;
 
     async fn watch_claims(
         &self,
         request: Request<WatchClaimsRequest>,
-    ) -> Result<Response<Told>, Status> {
+    ) -> Result<Response<Responses>, Status> {
         Ok(Response::new(self.watch(request.get_ref()).await?))
     }
 }

@@ -17,7 +17,8 @@ use crate::pb;
 use crate::pb::watch_claims_response::Item as Wire;
 
 /// What one watcher is told.
-pub(super) type Told = Pin<Box<dyn Stream<Item = Result<pb::WatchClaimsResponse, Status>> + Send>>;
+pub(super) type Responses =
+    Pin<Box<dyn Stream<Item = Result<pb::WatchClaimsResponse, Status>> + Send>>;
 
 /// Tells a watcher what the feed has, until `closing` is cancelled or the watch is old enough.
 pub(super) async fn tell(
@@ -25,7 +26,7 @@ pub(super) async fn tell(
     watch: Watch,
     scope: Scope,
     closing: CancellationToken,
-) -> Result<Told, Fault> {
+) -> Result<Responses, Fault> {
     let items = feed.watch(watch, closing.clone()).await?;
     Ok(Box::pin(async_stream::stream! {
         let mut items = std::pin::pin!(items);

@@ -13,6 +13,7 @@ use std::time::Instant;
 use tokio::task::JoinSet;
 
 use super::figures::{Tally, us};
+use super::load;
 use super::process::DIRECTORY_KEY;
 use super::workload::{Workload, certificate};
 use crate::cli::Failure;
@@ -105,12 +106,7 @@ impl Baseline {
                 Ok::<Tally, Failure>(tally)
             });
         }
-        let mut all = Tally::default();
-        while let Some(tally) = running.join_next().await {
-            all.add(tally.map_err(Failure::told)??);
-        }
-        all.elapsed = start.elapsed();
-        Ok(all)
+        load::together(running, start).await
     }
 
     /// Closes the database.

@@ -117,6 +117,14 @@ pub(super) async fn unary(
             Ok::<Tally, Failure>(tally)
         });
     }
+    together(running, start).await
+}
+
+/// Waits for everybody who has been at work since `start`, and adds up what they did.
+pub(super) async fn together(
+    mut running: JoinSet<Result<Tally, Failure>>,
+    start: Instant,
+) -> Result<Tally, Failure> {
     let mut all = Tally::default();
     while let Some(tally) = running.join_next().await {
         all.add(tally.map_err(Failure::told)??);
