@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::Failure;
 use super::client::{connect, told};
 use crate::config::Client;
-use crate::core::plan_document;
+use crate::core::plan::document;
 use crate::pb;
 use crate::pb::plan_service_client::PlanServiceClient;
 
@@ -65,7 +65,7 @@ fn read(file: &PathBuf) -> Result<String, Failure> {
 }
 
 fn check(file: &PathBuf) -> Result<(), Failure> {
-    match plan_document::read(&read(file)?) {
+    match document::read(&read(file)?) {
         Ok(plan) => {
             println!("{}: plan {} {} is sound", file.display(), plan.plan_id, plan.version);
             Ok(())

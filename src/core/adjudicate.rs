@@ -1,222 +1,324 @@
 //! The decision itself: pure, total, in one fixed order (`design.md` 4.2).
 
-use super::day::{Day, Period};
-use super::decision::{
-    Adjustment, AdjustmentReason, CounterBook, CounterChange, CounterKey, Decision, Denial, Step,
-    Why,
-};
-use super::money::Fen;
-use super::plan::{Bucket, Plan, Responsibility};
-use super::settlement::{Buckets, Settlement};
+use std::collections::BTreeMap;
 
-/// A settlement whose amounts hold together, with the day that decides its period.
+use super::day::{Day, Period};
+use super::decision::{AdjustmentReason, CounterBook, Counters, Decision, Denial, Why};
+use super::member::Roster;
+use super::money::Fen;
+use super::plan::{AccountMoney, Answer, Benefit, Circumstances, Plan, Responsibility};
+use super::settlement::Settlement;
+
+mod bill;
+mod chain;
+mod fixed;
+mod indemnity;
+mod spread;
+mod tally;
+
+use bill::{Bill, Taken};
+use chain::Chain;
+use tally::Tally;
+
+/// A settlement whose amounts hold together, with everything about it that decides.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
     /// The facts.
     pub settlement: &'a Settlement,
+    /// The member.
+    pub roster: &'a Roster,
     /// What the person bears: [`Settlement::burden`], at most the bill.
     pub burden: Fen,
     /// The attribution date under the plan.
     pub day: Day,
+    /// When the claim came in.
+    pub received: Day,
+}
+
+/// What a member has used up before a claim.
+#[derive(Debug, Clone)]
+pub struct Usage<'a> {
+    /// By period.
+    pub counters: &'a CounterBook,
+    /// By earlier claims of the same stay, by responsibility or group. Looked at only by plans that
+    /// [count by claims](Plan::counts_by_claims).
+    pub stay: BTreeMap<String, Counters>,
+    /// By earlier claims of the same cause, likewise.
+    pub cause: BTreeMap<String, Counters>,
+    /// The days of the same stay that earlier claims brought.
+    pub stay_days: u16,
+}
+
+impl<'a> Usage<'a> {
+    /// Of a member whose earlier claims have neither stay nor cause in common with this one.
+    pub fn new(counters: &'a CounterBook) -> Usage<'a> {
+        Usage { counters, stay: BTreeMap::new(), cause: BTreeMap::new(), stay_days: 0 }
+    }
 }
 
 /// Decides what `plan` pays for a covered settlement.
 ///
 /// Total and deterministic: every input has a decision, and equal inputs have equal decisions, so
 /// a recorded claim can be decided again years later and compared.
-pub fn adjudicate(case: Case<'_>, plan: &Plan, counters: &CounterBook) -> Decision {
-    let covers = |responsibility: &&Responsibility| responsibility.covers(case.settlement);
-    let chosen: Vec<_> = plan.responsibilities.iter().filter(covers).collect();
-    let period = plan.period_start.period_of(case.day);
-    if chosen.is_empty() {
-        return Decision { period: Some(period), ..deny(case, Denial::ServiceNotCovered) };
-    }
-    let mut chain = Chain::new(case);
-    let excluded = exclude_lines(case, plan);
-    let eligible = case.burden - excluded.amount;
-    if !excluded.lines.is_empty() {
-        let why = Why::ExcludedLines { ineligible: excluded.amount, lines: excluded.lines };
-        chain.step(case.burden, eligible, why);
-        chain.adjust(AdjustmentReason::NonCoveredItem, excluded.amount);
-    }
-    let mut left = excluded.buckets;
-    let mut paid = Fen::ZERO;
-    for responsibility in chosen {
-        let base = take_base(&mut left, &responsibility.base);
-        paid =
-            paid + decide_one(&mut chain, responsibility, base, eligible, plan, period, counters);
-    }
-    chain.adjust(AdjustmentReason::NonCoveredBase, left.burden());
-    let payout = paid.min(case.burden);
-    chain.step(paid, payout, Why::Payout);
-    chain.finish(case, eligible, Some(period))
+pub fn adjudicate(case: Case<'_>, plan: &Plan, usage: &Usage<'_>) -> Decision {
+    let covered_since = case.roster.covered_since(&plan.plan_id, case.day, plan.renewal_gap_days);
+    let circumstances = Circumstances {
+        settlement: case.settlement,
+        roster: case.roster,
+        day: case.day,
+        covered_since: covered_since.unwrap_or(case.day),
+    };
+    let chosen = match choose(plan, case, circumstances) {
+        Ok(chosen) => chosen,
+        Err(denial) => {
+            let period = Some(plan.period_start.period_of(case.day));
+            return Decision { period, ..deny(case, denial) };
+        }
+    };
+    Deciding::new(case, plan, usage, circumstances).decide(&chosen)
 }
 
-/// The decision for a settlement that the plan does not pay at all.
+/// The decision for a settlement that no plan pays at all.
 pub fn deny(case: Case<'_>, denial: Denial) -> Decision {
-    let mut chain = Chain::new(case);
+    let (mut bill, _) = Bill::new(case.settlement, case.burden, &[]);
+    let mut chain = Chain::default();
+    if case.settlement.event.is_none() {
+        open_with_others(&mut chain, &bill, case, Fen::ZERO);
+    }
     chain.step(case.burden, Fen::ZERO, Why::Denied { denial });
-    chain.adjust(denial.into(), case.burden);
+    chain.refuse(denial.into(), bill.take(&super::plan::Bucket::ALL, None));
     chain.step(Fen::ZERO, Fen::ZERO, Why::Payout);
-    chain.finish(case, Fen::ZERO, None)
+    let (steps, adjustments, lines) = chain.finish(case.settlement, &bill);
+    let decision = Decision {
+        total: case.settlement.amounts.total,
+        burden: case.burden,
+        eligible: Fen::ZERO,
+        fixed: Fen::ZERO,
+        attribution_date: case.day,
+        period: None,
+        steps,
+        adjustments,
+        lines,
+        counters: Vec::new(),
+    };
+    assert_balanced(&decision);
+    decision
 }
 
-/// One responsibility from base to amount: deductible, rate, limit, counters.
-fn decide_one(
-    chain: &mut Chain,
-    responsibility: &Responsibility,
-    base: Fen,
-    eligible: Fen,
-    plan: &Plan,
+/// The responsibilities that apply, in the plan's order; else what the claim is told. The denial of
+/// the responsibility that came nearest is told: the one that fails last in the order of
+/// [`Denial`].
+fn choose<'p>(
+    plan: &'p Plan,
+    case: Case<'_>,
+    it: Circumstances<'_>,
+) -> Result<Vec<&'p Responsibility>, Denial> {
+    if let Some(days) = plan.filing_days {
+        let event_day = case.settlement.discharge_date.unwrap_or(case.day);
+        if case.received.days_since(event_day) > i32::from(days) {
+            return Err(Denial::FilingLimit);
+        }
+    }
+    let mut chosen = Vec::with_capacity(plan.responsibilities.len());
+    let mut nearest = Denial::ServiceNotCovered;
+    for responsibility in &plan.responsibilities {
+        match applies(responsibility, it) {
+            Ok(()) => chosen.push(responsibility),
+            Err(denial) => nearest = nearest.max(denial),
+        }
+    }
+    if chosen.is_empty() { Err(nearest) } else { Ok(chosen) }
+}
+
+/// Whether a responsibility applies, and if not, what a claim would be told.
+fn applies(responsibility: &Responsibility, it: Circumstances<'_>) -> Result<(), Denial> {
+    let is_meant = match (&responsibility.benefit, &it.settlement.event) {
+        (Benefit::FixedSum(sum), Some(event)) => sum.event == event.kind,
+        (Benefit::FixedSum(_), None) | (Benefit::Indemnity(_) | Benefit::PerDiem(_), Some(_)) => {
+            false
+        }
+        (Benefit::Indemnity(_) | Benefit::PerDiem(_), None) => true,
+    };
+    if !is_meant {
+        return Err(Denial::ServiceNotCovered);
+    }
+    if let Answer::No(denial) = responsibility.when.answer(it) {
+        return Err(denial);
+    }
+    if let Some(waiting) = &responsibility.waiting {
+        let first_day = it.settlement.admission_date.unwrap_or(it.day);
+        let waits = first_day.days_since(it.covered_since) < i32::from(waiting.days);
+        if waits && !waiting.unless.holds(it) {
+            return Err(Denial::WaitingPeriod);
+        }
+    }
+    Ok(())
+}
+
+/// One claim while it is decided.
+struct Deciding<'a> {
+    case: Case<'a>,
+    plan: &'a Plan,
+    usage: &'a Usage<'a>,
+    circumstances: Circumstances<'a>,
     period: Period,
-    counters: &CounterBook,
-) -> Fen {
-    let id = || responsibility.id.clone();
-    let (plan_id, period_start) = (plan.plan_id.clone(), period.start);
-    let key = CounterKey { plan_id, period_start, responsibility: id() };
-    let before = counters.get(&key).copied().unwrap_or_default();
-    let mut after = before;
-    let mut amount = base;
-    if base != eligible {
-        chain.step(eligible, base, Why::Base { responsibility: id() });
-    }
-    if let Some(limit) = responsibility.deductible {
-        let used = before.deductible;
-        let taken = limit.minus_up_to(used).min(amount);
-        let why = Why::Deductible { responsibility: id(), limit, used, taken };
-        chain.step(amount, amount - taken, why);
-        chain.adjust(AdjustmentReason::Deductible, taken);
-        after.deductible = used + taken;
-        amount = amount - taken;
-    }
-    // The one rounding of a responsibility; later steps only compare whole fen.
-    let share = amount.share(responsibility.rate);
-    chain.step(amount, share, Why::Rate { responsibility: id(), rate: responsibility.rate });
-    chain.adjust(AdjustmentReason::Coinsurance, amount - share);
-    amount = share;
-    if let Some(limit) = responsibility.period_limit {
-        let used = before.paid;
-        let within = amount.min(limit.minus_up_to(used));
-        chain.step(amount, within, Why::PeriodLimit { responsibility: id(), limit, used });
-        chain.adjust(AdjustmentReason::BenefitMax, amount - within);
-        amount = within;
-    }
-    after.paid = before.paid + amount;
-    after.burden = before.burden + (base - amount);
-    chain.counters.push(CounterChange { key, before, after });
-    amount
+    bill: Bill<'a>,
+    excluded: Vec<usize>,
+    chain: Chain,
+    tally: Tally<'a>,
+    /// What is left of the burden that no benefit has replaced.
+    borne: Fen,
+    /// What later payers have paid; it is in the bill.
+    later: Fen,
+    /// Of it what the real burden has cut off from benefits.
+    later_cut: Fen,
+    /// Whether each responsibility names its base.
+    is_one_of_several: bool,
 }
 
-struct Excluded {
-    amount: Fen,
-    lines: Vec<String>,
-    /// The buckets without what was excluded.
-    buckets: Buckets,
-}
-
-/// Takes excluded lines out of the buckets: their out-of-catalogue, over-limit and advance parts
-/// whole, their in-scope part pro rata, because funds paid some of it.
-fn exclude_lines(case: Case<'_>, plan: &Plan) -> Excluded {
-    let settlement = case.settlement;
-    let mut buckets = settlement.buckets(case.burden);
-    let is_excluded = |line: &&super::settlement::Line| {
-        plan.exclusions.iter().any(|exclusion| exclusion.matches(line))
-    };
-    let excluded: Vec<_> = settlement.lines.iter().filter(is_excluded).collect();
-    let sum = |part: fn(&super::settlement::Line) -> Fen| -> Fen {
-        excluded.iter().map(|line| part(line)).sum()
-    };
-    let take = |bucket: &mut Fen, wanted: Fen| *bucket = *bucket - wanted.min(*bucket);
-    take(&mut buckets.out_of_catalogue, sum(super::settlement::Line::out_of_catalogue));
-    take(&mut buckets.over_limit, sum(|line| line.over_limit.unwrap_or_default()));
-    take(&mut buckets.advance_self_pay, sum(|line| line.advance_self_pay.unwrap_or_default()));
-    let in_scope = sum(|line| line.in_scope.unwrap_or_default());
-    if in_scope > Fen::ZERO {
-        let whole = settlement.amounts.in_scope.unwrap_or(settlement.amounts.total);
-        let share = buckets.in_scope().pro_rata(in_scope, whole);
-        let from_copay = share.min(buckets.in_scope_copay);
-        take(&mut buckets.in_scope_copay, from_copay);
-        take(&mut buckets.basic_deductible, share - from_copay);
-    }
-    Excluded {
-        amount: case.burden - buckets.burden(),
-        lines: excluded.iter().map(|line| line.line_no.clone()).collect(),
-        buckets,
-    }
-}
-
-/// Moves a responsibility's buckets out of what is left, so that no fen is counted twice.
-fn take_base(left: &mut Buckets, base: &[Bucket]) -> Fen {
-    let mut sum = Fen::ZERO;
-    for bucket in base {
-        let slot = match bucket {
-            Bucket::OutOfCatalogue => &mut left.out_of_catalogue,
-            Bucket::OverLimit => &mut left.over_limit,
-            Bucket::AdvanceSelfPay => &mut left.advance_self_pay,
-            Bucket::BasicDeductible => &mut left.basic_deductible,
-            Bucket::InScopeCopay => &mut left.in_scope_copay,
-        };
-        sum = sum + std::mem::take(slot);
-    }
-    sum
-}
-
-/// A chain of steps with its adjustments, while it grows.
-struct Chain {
-    steps: Vec<Step>,
-    adjustments: Vec<Adjustment>,
-    counters: Vec<CounterChange>,
-}
-
-impl Chain {
-    /// Opens with the way from bill to burden. Funds are what neither the person nor the hospital
-    /// bore, so that a difference within the tolerance cannot unbalance the claim.
-    fn new(case: Case<'_>) -> Chain {
-        let amounts = &case.settlement.amounts;
-        let others = amounts.total.minus_up_to(case.burden);
-        let hospital = amounts.hospital_borne.unwrap_or_default().min(others);
-        let funds = others - hospital;
-        let mut chain = Chain {
-            steps: Vec::with_capacity(6),
-            adjustments: Vec::with_capacity(4),
-            counters: Vec::with_capacity(1),
-        };
-        chain.step(amounts.total, case.burden, Why::PriorPayers { funds, hospital });
-        chain.adjust(AdjustmentReason::PriorPayer, funds);
-        chain.adjust(AdjustmentReason::HospitalBorne, hospital);
-        chain
-    }
-
-    fn step(&mut self, before: Fen, after: Fen, why: Why) {
-        self.steps.push(Step { before, after, why });
-    }
-
-    fn adjust(&mut self, reason: AdjustmentReason, amount: Fen) {
-        if amount == Fen::ZERO {
-            return;
-        }
-        match self.adjustments.iter_mut().find(|known| known.reason == reason) {
-            Some(known) => known.amount = known.amount + amount,
-            None => self.adjustments.push(Adjustment { reason, amount }),
+impl<'a> Deciding<'a> {
+    fn new(
+        case: Case<'a>,
+        plan: &'a Plan,
+        usage: &'a Usage<'a>,
+        circumstances: Circumstances<'a>,
+    ) -> Deciding<'a> {
+        let is_later = |code: &String| plan.later_payers.contains(code);
+        let funds = case.settlement.funds.iter().filter(|fund| is_later(&fund.fund_code));
+        let others = case.settlement.amounts.total.minus_up_to(case.burden);
+        let later = funds.map(|fund| fund.amount).sum::<Fen>().min(others);
+        let (bill, excluded) = Bill::new(case.settlement, case.burden + later, &plan.exclusions);
+        let period = plan.period_start.period_of(case.day);
+        Deciding {
+            case,
+            plan,
+            usage,
+            circumstances,
+            period,
+            bill,
+            excluded,
+            chain: Chain::default(),
+            tally: Tally::new(usage, plan, period),
+            borne: case.burden,
+            later,
+            later_cut: Fen::ZERO,
+            is_one_of_several: plan.responsibilities.len() > 1,
         }
     }
 
-    fn finish(self, case: Case<'_>, eligible: Fen, period: Option<Period>) -> Decision {
+    fn decide(mut self, chosen: &[&'a Responsibility]) -> Decision {
+        let eligible = if self.case.settlement.event.is_none() { self.open() } else { Fen::ZERO };
+        let mut indemnity = Fen::ZERO;
+        let mut fixed = Fen::ZERO;
+        for responsibility in chosen {
+            match &responsibility.benefit {
+                Benefit::Indemnity(benefit) => {
+                    let paid = self.indemnify(responsibility, benefit, eligible);
+                    self.borne = self.borne - paid;
+                    indemnity = indemnity + paid;
+                }
+                Benefit::PerDiem(benefit) => {
+                    fixed = fixed + self.pay_days(responsibility, benefit);
+                }
+                Benefit::FixedSum(benefit) => {
+                    fixed = fixed + self.pay_sum(responsibility, benefit);
+                }
+            }
+        }
+        let uncovered = self.bill.take(&super::plan::Bucket::ALL, None);
+        self.chain.refuse(AdjustmentReason::NonCoveredBase, uncovered);
+        self.chain.count_later_payers(self.later - self.later_cut);
+        self.chain.step(indemnity + fixed, indemnity + fixed, Why::Payout);
+        self.finish(eligible, fixed)
+    }
+
+    /// From the bill to what the plan looks at: other payers, account, excluded lines, item caps.
+    fn open(&mut self) -> Fen {
+        open_with_others(&mut self.chain, &self.bill, self.case, self.later);
+        let mut amount = self.case.burden + self.later;
+        if self.plan.account_money == AccountMoney::NotCounted {
+            let account = self.case.settlement.amounts.account.unwrap_or_default().min(amount);
+            if account > Fen::ZERO {
+                self.chain.step(amount, amount - account, Why::AccountMoney { account });
+                let taken = self.bill.take_amount(account);
+                self.chain.refuse(AdjustmentReason::AccountMoney, taken);
+                amount = amount - account;
+            }
+        }
+        if !self.excluded.is_empty() {
+            let taken = self.bill.take_rows(&self.excluded);
+            let ineligible: Fen = taken.iter().copied().sum();
+            let lines = self.line_numbers(&self.excluded);
+            let why = Why::ExcludedLines { ineligible, lines };
+            self.chain.step(amount, amount - ineligible, why);
+            self.chain.refuse(AdjustmentReason::NonCoveredItem, taken);
+            amount = amount - ineligible;
+        }
+        for cap in &self.plan.item_caps {
+            let days = self.case.settlement.stay_days().unwrap_or(1);
+            let (taken, meant, sum) = self.bill.cap(cap, days);
+            let beyond: Fen = taken.iter().copied().sum();
+            if beyond > Fen::ZERO {
+                let why = Why::ItemMax {
+                    item: cap.name.clone(),
+                    limit: cap.amount,
+                    per: cap.per,
+                    days: (cap.per == super::plan::CapPer::Day).then_some(days),
+                    amount: sum,
+                    lines: self.line_numbers(&meant),
+                };
+                self.chain.step(amount, amount - beyond, why);
+                self.chain.refuse(AdjustmentReason::ItemMax, taken);
+                amount = amount - beyond;
+            }
+        }
+        amount
+    }
+
+    fn line_numbers(&self, rows: &[usize]) -> Vec<String> {
+        let lines = &self.case.settlement.lines;
+        rows.iter().map(|index| lines[*index].line_no.clone()).collect()
+    }
+
+    fn finish(self, eligible: Fen, fixed: Fen) -> Decision {
+        let case = self.case;
+        let ineligible = (case.burden + self.later - eligible).min(case.burden);
+        let (steps, adjustments, lines) = self.chain.finish(case.settlement, &self.bill);
         let decision = Decision {
             total: case.settlement.amounts.total,
             burden: case.burden,
-            eligible,
+            eligible: case.burden - ineligible,
+            fixed,
             attribution_date: case.day,
-            period,
-            steps: self.steps,
-            adjustments: self.adjustments,
-            counters: self.counters,
+            period: Some(self.period),
+            steps,
+            adjustments,
+            lines,
+            counters: self.tally.into_changes(),
         };
-        let adjusted: Fen = decision.adjustments.iter().map(|part| part.amount).sum();
-        assert_eq!(adjusted + decision.payout(), decision.total, "adjustments and payout balance");
-        assert!(decision.payout() <= decision.burden, "never more than was really borne");
+        assert_balanced(&decision);
         decision
     }
+}
+
+/// Opens with the way from bill to burden. Funds are what neither the person nor the hospital
+/// bore, so that a difference within the tolerance cannot unbalance the claim.
+fn open_with_others(chain: &mut Chain, bill: &Bill<'_>, case: Case<'_>, later: Fen) {
+    let amounts = &case.settlement.amounts;
+    let others = amounts.total.minus_up_to(case.burden + later);
+    let hospital = amounts.hospital_borne.unwrap_or_default().min(others);
+    let funds = others - hospital;
+    chain.step(amounts.total, case.burden + later, Why::PriorPayers { funds, hospital, later });
+    chain.open_others(bill.paid_by_others());
+    chain.adjust(AdjustmentReason::PriorPayer, funds);
+    chain.adjust(AdjustmentReason::HospitalBorne, hospital);
+}
+
+/// The laws that every decision keeps, of the claim and of each line.
+fn assert_balanced(decision: &Decision) {
+    let adjusted: Fen = decision.adjustments.iter().map(|part| part.amount).sum();
+    assert_eq!(adjusted + decision.indemnity(), decision.total, "adjustments and payout balance");
+    assert!(decision.indemnity() <= decision.burden, "never more than was really borne");
 }
 
 #[cfg(test)]

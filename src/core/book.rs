@@ -10,7 +10,7 @@ use super::member::{CoverageOverlap, Roster};
 use super::money::Fen;
 use super::payout::{self, Payout};
 use super::plan::Plans;
-use super::route::{Evaluation, Reason, ReasonCode, Route, World, evaluate, reason};
+use super::route::{Evaluation, NeedsHistory, Reason, ReasonCode, Route, World, evaluate, reason};
 use super::settlement::{Comparison, Settlement};
 
 /// What the ledger knows of one member. Cheap to copy: a command works on a copy, so that a
@@ -108,6 +108,12 @@ pub enum Refusal {
     AnotherPerson,
 }
 
+impl From<NeedsHistory> for Refusal {
+    fn from(_: NeedsHistory) -> Refusal {
+        Refusal::NeedsHistory
+    }
+}
+
 impl Book {
     /// The book of a member that nothing is known of.
     pub fn new(member_id: String) -> Book {
@@ -143,7 +149,7 @@ impl Book {
                     Some(known) => {
                         self.submit_again(&known, settlement, *person_unclear, now, plans)
                     }
-                    None => Ok(self.submit(*claim_id, settlement, *person_unclear, now, plans)),
+                    None => self.submit(*claim_id, settlement, *person_unclear, now, plans),
                 }
             }
             Command::Enrol { import } => self.enrol(import, now, plans),
@@ -157,17 +163,21 @@ impl Book {
         person_unclear: bool,
         now: Moment,
         plans: &Plans,
-    ) -> Vec<Effect> {
+    ) -> Result<Vec<Effect>, Refusal> {
+        let world = World {
+            roster: &self.roster,
+            plans,
+            counters: &self.counters,
+            earlier: self.is_full.then_some(self.claims.as_slice()),
+            received: now,
+            first_plan: None,
+        };
+        let evaluation = evaluate(settlement, person_unclear, world)?;
         let mut effects = Vec::with_capacity(2);
         if !self.is_recorded {
             self.is_recorded = true;
             effects.push(Effect::Member(self.roster.clone()));
         }
-        let evaluation = evaluate(
-            settlement,
-            person_unclear,
-            World { roster: &self.roster, plans, counters: &self.counters, first_plan: None },
-        );
         let payouts = payout::instruct(&[], pay_target(&evaluation), now);
         let claim = Arc::new(Claim {
             id,
@@ -185,7 +195,7 @@ impl Book {
         let cause = Cause::Submitted;
         let change = ClaimChange { cause, from: None, claim, facts_changed: true, payouts };
         effects.push(Effect::Claim(Box::new(change)));
-        effects
+        Ok(effects)
     }
 
     fn submit_again(
@@ -209,7 +219,7 @@ impl Book {
                     person_unclear: slot.person_unclear || person_unclear,
                     ..(**slot).clone()
                 });
-                Ok(self.decide_again(index, Some(known.id), now, plans))
+                Ok(self.decide_again(index, Some(known.id), now, plans)?)
             }
         }
     }
@@ -236,7 +246,7 @@ impl Book {
         self.is_recorded = true;
         self.roster = Arc::new(merged);
         let mut effects = vec![Effect::Member(self.roster.clone())];
-        effects.extend(self.decide_again(0, None, now, plans));
+        effects.extend(self.decide_again(0, None, now, plans)?);
         Ok(effects)
     }
 
@@ -249,7 +259,7 @@ impl Book {
         supplemented: Option<ClaimId>,
         now: Moment,
         plans: &Plans,
-    ) -> Vec<Effect> {
+    ) -> Result<Vec<Effect>, NeedsHistory> {
         assert!(self.is_full, "only a whole history can be decided again");
         let mut counters = CounterBook::new();
         let mut effects = Vec::new();
@@ -261,9 +271,11 @@ impl Book {
                     roster: &self.roster,
                     plans,
                     counters: &counters,
+                    earlier: Some(&self.claims[..index]),
+                    received: claim.create_time,
                     first_plan: claim.evaluation.plan.as_ref(),
                 };
-                let fresh = evaluate(&claim.settlement, claim.person_unclear, world);
+                let fresh = evaluate(&claim.settlement, claim.person_unclear, world)?;
                 let is_supplemented = supplemented == Some(claim.id);
                 if let Some(change) = change_of(&claim, fresh, is_supplemented, now) {
                     self.claims[index] = change.claim.clone();
@@ -273,7 +285,7 @@ impl Book {
             post(&mut counters, &self.claims[index].evaluation);
         }
         self.counters = merge_counters(&self.counters, counters);
-        effects
+        Ok(effects)
     }
 }
 

@@ -42,6 +42,12 @@ impl Day {
         Moment(midnight.as_microsecond())
     }
 
+    /// How many days this day lies after `other`; negative when it lies before.
+    pub fn days_since(self, other: Day) -> i32 {
+        let span = self.0.since(other.0).expect("days between 1900 and 2199 can be counted");
+        span.get_days()
+    }
+
     /// The year, for periods.
     pub fn year(self) -> i16 {
         self.0.year()

@@ -5,7 +5,7 @@ use super::day::{Day, Period};
 use super::decision::{CounterBook, CounterKey, Counters, Denial};
 use super::member::{Coverage, Roster};
 use super::money::Fen;
-use super::plan::Plans;
+use super::plan::{Benefit, Deductible, Limit, Per, Plans, Responsibility};
 
 /// Whether a person is covered on a day.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,37 +38,94 @@ pub fn on_day<'a>(
     Entitlement { coverages, denial }
 }
 
-/// What a member has used of one responsibility in one period, beside what there is.
+/// What a member has used of one responsibility, or of a group of them, in one period, beside what
+/// there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Balance {
-    /// Plan, period and responsibility.
+    /// Plan, period and responsibility or group.
     pub key: CounterKey,
+    /// Its name for people.
+    pub name: String,
     /// The whole period.
     pub period: Period,
-    /// The deductible of the period; none when the responsibility has none.
+    /// The deductible of the period; none when there is none of a period.
     pub deductible: Option<Fen>,
     /// The limit of the period; none when there is no bound.
     pub limit: Option<Fen>,
+    /// The most the person bears in the period.
+    pub out_of_pocket_max: Option<Fen>,
+    /// The most days paid in the period.
+    pub days: Option<u16>,
+    /// The limit of a lifetime.
+    pub lifetime_limit: Option<Fen>,
     /// What is used; zero without any claim.
     pub used: Counters,
+    /// What the plan ever paid under the key.
+    pub lifetime_paid: Fen,
 }
 
-/// The balances of one plan in the period around `day`, in the order of the version in force; none
-/// when no version is.
-pub fn balances(counters: &CounterBook, plans: &Plans, plan_id: &str, day: Day) -> Vec<Balance> {
+/// The balances of one plan in the period around `day`: of every responsibility that the member's
+/// class does not rule out, in the order of the version in force, then of every group; none when
+/// no version is.
+pub fn balances(
+    roster: &Roster,
+    counters: &CounterBook,
+    plans: &Plans,
+    plan_id: &str,
+    day: Day,
+) -> Vec<Balance> {
     let Some(plan) = plans.in_force(plan_id, day) else { return Vec::new() };
     let period = plan.period_start.period_of(day);
-    let balance = |responsibility: &super::plan::Responsibility| {
-        let key = CounterKey {
-            plan_id: plan_id.to_owned(),
-            period_start: period.start,
-            responsibility: responsibility.id.clone(),
-        };
+    let since = roster.covered_since(plan_id, day, plan.renewal_gap_days).unwrap_or(day);
+    let balance = |id: &str, name: &str, deductible: Option<&Deductible>, limits: &[Limit]| {
+        let (plan_id, responsibility) = (plan_id.to_owned(), id.to_owned());
+        let key = CounterKey { plan_id, period_start: period.start, responsibility };
         let used = counters.get(&key).copied().unwrap_or_default();
-        let (deductible, limit) = (responsibility.deductible, responsibility.period_limit);
-        Balance { key, period, deductible, limit, used }
+        let of_period = deductible.filter(|it| it.per == Per::Period);
+        let least = |per: Per| {
+            let of_span = limits.iter().filter(|limit| limit.per == per);
+            let applies = of_span.filter(|limit| limit.when.is_for_class(roster, day));
+            applies.map(|limit| limit.amount).min()
+        };
+        let ever = counters.iter().filter(|(other, _)| {
+            other.plan_id == key.plan_id && other.responsibility == key.responsibility
+        });
+        Balance {
+            name: name.to_owned(),
+            period,
+            deductible: of_period.map(|it| it.reached(plan, period, since, counters).0),
+            limit: least(Per::Period),
+            out_of_pocket_max: None,
+            days: None,
+            lifetime_limit: least(Per::Lifetime),
+            used,
+            lifetime_paid: ever.map(|(_, used)| used.paid).sum(),
+            key,
+        }
     };
-    plan.responsibilities.iter().map(balance).collect()
+    let of_class = |it: &&Responsibility| it.when.may_be_for(roster, day);
+    let mut balances: Vec<Balance> = Vec::new();
+    for it in plan.responsibilities.iter().filter(of_class) {
+        let known = |deductible| balance(&it.id, &it.name, deductible, &it.limits);
+        balances.push(match &it.benefit {
+            Benefit::Indemnity(benefit) => Balance {
+                out_of_pocket_max: benefit.out_of_pocket_max,
+                ..known(benefit.deductible.as_ref())
+            },
+            Benefit::PerDiem(benefit) => {
+                let of_period = benefit.day_limits.iter().filter(|it| it.per == Per::Period);
+                Balance { days: of_period.map(|it| it.days).min(), ..known(None) }
+            }
+            Benefit::FixedSum(_) => known(None),
+        });
+    }
+    for group in &plan.groups {
+        balances.push(Balance {
+            out_of_pocket_max: group.out_of_pocket_max,
+            ..balance(&group.id, &group.name, group.deductible.as_ref(), &group.limits)
+        });
+    }
+    balances
 }
 
 #[cfg(test)]
@@ -76,39 +133,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::core::day::{PeriodStart, Span};
-    use crate::core::money::Rate;
-    use crate::core::plan::{Attribution, Bucket, PaymentMode, Plan, Responsibility};
+    use crate::core::adjudicate::tests::plan;
+    use crate::core::day::Span;
+    use crate::core::plan::Plan;
 
     fn day(text: &str) -> Day {
         Day::parse(text).unwrap()
     }
 
     fn plans() -> Plans {
-        let responsibility = Responsibility {
-            id: "inpatient".into(),
-            name: "住院".into(),
-            medical_categories: vec![],
-            base: vec![Bucket::InScopeCopay],
-            deductible: Fen::new(500_000),
-            rate: Rate::ONE,
-            period_limit: None,
-        };
         let mut plans = Plans::default();
-        plans.publish(Arc::new(Plan {
-            plan_id: "plan".into(),
-            version: "1".into(),
-            name: "Plan".into(),
-            start_date: day("2024-01-01"),
-            period_start: PeriodStart::NEW_YEAR,
-            attribution: Attribution::Settlement,
-            payment_mode: PaymentMode::Transfer,
-            required_facts: vec![],
-            responsibilities: vec![responsibility],
-            exclusions: vec![],
-            green_ceiling: Fen::INPUT_MAX,
-            hash: String::new(),
-        }));
+        let start_date = day("2024-01-01");
+        plans.publish(Arc::new(Plan { start_date, ..plan(500_000, "1", 30_000_000) }));
         plans
     }
 
@@ -132,11 +168,15 @@ mod tests {
 
     #[test]
     fn a_balance_needs_no_claim() {
-        let found = balances(&CounterBook::new(), &plans(), "plan", day("2024-05-01"));
+        let found =
+            balances(&Roster::default(), &CounterBook::new(), &plans(), "plan", day("2024-05-01"));
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].used, Counters::default());
         assert_eq!(found[0].deductible, Fen::new(500_000));
         assert_eq!(found[0].period.end, day("2024-12-31"));
-        assert!(balances(&CounterBook::new(), &plans(), "plan", day("2023-05-01")).is_empty());
+        assert!(
+            balances(&Roster::default(), &CounterBook::new(), &plans(), "plan", day("2023-05-01"))
+                .is_empty()
+        );
     }
 }

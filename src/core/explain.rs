@@ -1,7 +1,12 @@
 //! Decisions in words that a member can check by hand, in Chinese and English.
 
-use super::decision::{Denial, Step, Why};
+use super::decision::{Denial, Step, TierShare, Why};
+use super::plan::Per;
 use super::route::{Reason, ReasonCode};
+
+mod en;
+mod operands;
+mod zh;
 
 /// The language of an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,92 +21,37 @@ pub enum Language {
 pub fn step_code(why: &Why) -> &'static str {
     match why {
         Why::PriorPayers { .. } => "PRIOR_PAYERS",
+        Why::AccountMoney { .. } => "ACCOUNT_MONEY",
         Why::ExcludedLines { .. } => "EXCLUDED_LINES",
+        Why::ItemMax { .. } => "ITEM_MAX",
         Why::Denied { .. } => "DENIED",
         Why::Base { .. } => "BASE",
+        Why::BaseMax { .. } => "BASE_MAX",
         Why::Deductible { .. } => "DEDUCTIBLE",
         Why::Rate { .. } => "RATE",
-        Why::PeriodLimit { .. } => "PERIOD_LIMIT",
+        Why::Tiers { .. } => "TIERS",
+        Why::RaiseTo { .. } => "RAISE_TO",
+        Why::OutOfPocketMax { .. } => "OUT_OF_POCKET_MAX",
+        Why::PerDiem { .. } => "PER_DIEM",
+        Why::DayLimit { .. } => "DAY_LIMIT",
+        Why::FixedSum { .. } => "FIXED_SUM",
+        Why::Limit { .. } => "LIMIT",
+        Why::ReallyBorne { .. } => "REALLY_BORNE",
         Why::Payout => "PAYOUT",
     }
 }
 
-/// The operands of a step by name: amounts in fen, rates as decimals, everything needed to redo
-/// the arithmetic besides the amounts before and after.
+/// The operands of a step by name: amounts in fen, rates as decimals, spans by their name in a plan
+/// document, everything needed to redo the arithmetic besides the amounts before and after.
 pub fn operands(why: &Why) -> Vec<(&'static str, String)> {
-    let fen = |amount: &super::money::Fen| amount.fen().to_string();
-    match why {
-        Why::PriorPayers { funds, hospital } => {
-            vec![("funds_fen", fen(funds)), ("hospital_fen", fen(hospital))]
-        }
-        Why::ExcludedLines { ineligible, lines } => {
-            vec![("ineligible_fen", fen(ineligible)), ("lines", lines.join(","))]
-        }
-        Why::Denied { denial } => vec![("denial", super::decision::code(denial))],
-        Why::Deductible { limit, used, taken, .. } => {
-            vec![("limit_fen", fen(limit)), ("used_fen", fen(used)), ("taken_fen", fen(taken))]
-        }
-        Why::Rate { rate, .. } => vec![("rate", rate.decimal())],
-        Why::PeriodLimit { limit, used, .. } => {
-            let left = limit.minus_up_to(*used);
-            vec![("limit_fen", fen(limit)), ("used_fen", fen(used)), ("left_fen", fen(&left))]
-        }
-        Why::Base { .. } | Why::Payout => Vec::new(),
-    }
+    operands::of(why)
 }
 
 /// What a step did, in one sentence.
 pub fn step_text(step: &Step, language: Language) -> String {
-    let Step { before, after, why } = step;
-    match (why, language) {
-        (Why::PriorPayers { funds, hospital }, Language::Zh) => {
-            let rest = format!("医疗费总额 {before}，各项基金支付 {funds}");
-            let borne = format!("医院负担 {hospital}，个人负担 {after}");
-            if hospital.fen() == 0 {
-                format!("{rest}，个人负担 {after}")
-            } else {
-                format!("{rest}，{borne}")
-            }
-        }
-        (Why::PriorPayers { funds, hospital }, Language::En) => {
-            let bill = format!("of the bill of {before} the funds paid {funds}");
-            if hospital.fen() == 0 {
-                format!("{bill}; {after} is left to the person")
-            } else {
-                format!("{bill} and the hospital bears {hospital}; {after} is left to the person")
-            }
-        }
-        (Why::ExcludedLines { ineligible, lines }, Language::Zh) => {
-            format!("不予支付项目 {ineligible}（明细 {}），合规负担 {after}", lines.join("、"))
-        }
-        (Why::ExcludedLines { ineligible, lines }, Language::En) => {
-            let lines = lines.join(", ");
-            format!("excluded items of {ineligible} (lines {lines}); {after} is eligible")
-        }
-        (Why::Denied { denial }, Language::Zh) => {
-            format!("不予赔付：{}", denial_text(*denial, language))
-        }
-        (Why::Denied { denial }, Language::En) => {
-            format!("nothing is paid: {}", denial_text(*denial, language))
-        }
-        (Why::Base { .. }, Language::Zh) => format!("本责任的计算基数 {after}"),
-        (Why::Base { .. }, Language::En) => format!("{after} is the base of this benefit"),
-        (Why::Deductible { limit, used, taken, .. }, Language::Zh) => {
-            format!("起付线 {limit}，本年度已用 {used}，本次扣除 {taken}，余 {after}")
-        }
-        (Why::Deductible { limit, used, taken, .. }, Language::En) => format!(
-            "deductible of {limit} a year, {used} already borne, {taken} taken now; {after} is left"
-        ),
-        (Why::Rate { rate, .. }, Language::Zh) => format!("赔付比例 {rate}，应赔 {after}"),
-        (Why::Rate { rate, .. }, Language::En) => format!("the plan pays {rate}: {after}"),
-        (Why::PeriodLimit { limit, used, .. }, Language::Zh) => {
-            format!("年度限额 {limit}，本年度已赔 {used}，限额内 {after}")
-        }
-        (Why::PeriodLimit { limit, used, .. }, Language::En) => {
-            format!("limit of {limit} a year, {used} already paid; {after} is within it")
-        }
-        (Why::Payout, Language::Zh) => format!("本次赔付 {after}"),
-        (Why::Payout, Language::En) => format!("payout {after}"),
+    match language {
+        Language::Zh => zh::step(step),
+        Language::En => en::step(step),
     }
 }
 
@@ -120,6 +70,18 @@ pub fn denial_text(denial: Denial, language: Language) -> &'static str {
         (Denial::ServiceNotCovered, Language::En) => {
             "the plan does not cover this kind of treatment"
         }
+        (Denial::ClassNotCovered, Language::Zh) => "该优抚类别不在保险责任内",
+        (Denial::ClassNotCovered, Language::En) => "the plan does not cover the person's class",
+        (Denial::HospitalNotCovered, Language::Zh) => "该医院不在保险责任内",
+        (Denial::HospitalNotCovered, Language::En) => "the plan does not cover this hospital",
+        (Denial::RegionNotCovered, Language::Zh) => "该就医地不在保险责任内",
+        (Denial::RegionNotCovered, Language::En) => "the plan does not cover treatment there",
+        (Denial::PreExisting, Language::Zh) => "既往症不在保险责任内",
+        (Denial::PreExisting, Language::En) => "the plan does not cover a pre-existing illness",
+        (Denial::WaitingPeriod, Language::Zh) => "仍在等待期内",
+        (Denial::WaitingPeriod, Language::En) => "the waiting period has not ended",
+        (Denial::FilingLimit, Language::Zh) => "超过申请时效",
+        (Denial::FilingLimit, Language::En) => "the claim came in after the filing limit",
     }
 }
 
@@ -140,6 +102,12 @@ pub fn reason_text(reason: &Reason, language: Language) -> &'static str {
         }
         (ReasonCode::PayeeMissing, Language::Zh) => "缺少收款账户",
         (ReasonCode::PayeeMissing, Language::En) => "no payee is known",
+        (ReasonCode::EventReported, Language::Zh) => "保险事故须核对材料",
+        (ReasonCode::EventReported, Language::En) => "the documents of the event must be looked at",
+        (ReasonCode::LinesMissing, Language::Zh) => "缺少费用明细，无法扣除不予支付项目",
+        (ReasonCode::LinesMissing, Language::En) => {
+            "without fee lines excluded items cannot be told"
+        }
         (ReasonCode::DecisionWithdrawn, Language::Zh) => "后到信息推翻了原决定，需人工确认",
         (ReasonCode::DecisionWithdrawn, Language::En) => {
             "later facts take back a decision that stood; a person must confirm"

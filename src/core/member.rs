@@ -27,9 +27,21 @@ pub struct Roster {
     /// Which plan covers the person when (保障期). No two overlap.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub coverages: Vec<Coverage>,
+    /// Illnesses that the insurer knew of (既往症告知). No settlement tells them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub illnesses: Vec<Illness>,
     /// Where the money goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payee: Option<Payee>,
+}
+
+/// An illness that the insurer knows of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Illness {
+    /// ICD-10, or the beginning of it: `I25` means all of them.
+    pub diagnosis_code: Personal,
+    /// Since when. Before the first coverage, it is pre-existing.
+    pub since_date: Day,
 }
 
 /// A class of entitlement (优抚类别) with its grade and dates.
@@ -93,6 +105,33 @@ impl Roster {
         }
     }
 
+    /// The first day of the member's unbroken coverage by a plan up to `day`: coverages with at most
+    /// `gap_days` between them are one (续保). `None` when `day` is not covered.
+    pub fn covered_since(&self, plan_id: &str, day: Day, gap_days: u16) -> Option<Day> {
+        let mut since: Option<Day> = None;
+        // By first day, as every import leaves them: from the newest back.
+        for coverage in self.coverages.iter().rev().filter(|it| it.plan_id == plan_id) {
+            let joins = match (since, coverage.span.end) {
+                (None, _) => coverage.span.contains(day),
+                (Some(next), Some(end)) => next.days_since(end) <= i32::from(gap_days) + 1,
+                (Some(_), None) => false,
+            };
+            match (joins, since) {
+                (true, _) => since = Some(coverage.span.start),
+                (false, Some(_)) => break,
+                (false, None) => {}
+            }
+        }
+        since
+    }
+
+    /// Whether a diagnosis belongs to an illness that the insurer knew before `day`.
+    pub fn had_before(&self, diagnosis: &str, day: Day) -> bool {
+        self.illnesses.iter().any(|illness| {
+            illness.since_date < day && diagnosis.starts_with(illness.diagnosis_code.reveal())
+        })
+    }
+
     /// What the roster says after an import. An import is an upsert: a coverage with a known plan
     /// and first day gets the new last day, another one is added, and absence never ends anything
     /// (`design.md` 5.3).
@@ -113,6 +152,13 @@ impl Roster {
             match merged.classes.iter_mut().find(same) {
                 Some(known) => known.clone_from(class),
                 None => merged.classes.push(class.clone()),
+            }
+        }
+        for illness in &import.illnesses {
+            let same = |known: &&mut Illness| known.diagnosis_code == illness.diagnosis_code;
+            match merged.illnesses.iter_mut().find(same) {
+                Some(known) => known.clone_from(illness),
+                None => merged.illnesses.push(illness.clone()),
             }
         }
         for coverage in &import.coverages {

@@ -17,10 +17,9 @@ pub mod money;
 pub mod payout;
 pub mod personal;
 pub mod plan;
-pub mod plan_document;
 pub mod route;
 pub mod settlement;
 
 /// The engine's version, recorded with every decision. Differing steps are a finding only between
 /// decisions of the same engine version; differing amounts always are.
-pub const ENGINE_VERSION: &str = "1";
+pub const ENGINE_VERSION: &str = "2";

@@ -79,6 +79,11 @@ impl Fen {
         if negative && fen > 0 { Err(AmountError::Negative) } else { Fen::from_input(fen) }
     }
 
+    /// Whether it is nothing.
+    pub fn is_zero(&self) -> bool {
+        self.0 == 0
+    }
+
     /// The amount in fen.
     pub fn fen(self) -> i64 {
         self.0
@@ -96,12 +101,25 @@ impl Fen {
         Fen((self.0 - other.0).abs())
     }
 
-    /// The share of this amount at `rate`, rounded half away from zero to whole fen.
+    /// The share of this amount at `rate`, in whole fen.
     #[must_use]
-    pub fn share(self, rate: Rate) -> Fen {
-        let exact = Decimal::from(self.0) * rate.0;
-        let fen = exact.round_dp_with_strategy(0, RoundingStrategy::MidpointAwayFromZero);
-        Fen(fen.to_i64().expect("a rate is at most 1, so a share fits"))
+    pub fn share(self, rate: Rate, rounding: Rounding) -> Fen {
+        Fen::shares([(self, rate)], rounding)
+    }
+
+    /// The sum of each amount's share at its own rate, rounded once.
+    #[must_use]
+    pub fn shares(parts: impl IntoIterator<Item = (Fen, Rate)>, rounding: Rounding) -> Fen {
+        let exact: Decimal =
+            parts.into_iter().map(|(amount, rate)| Decimal::from(amount.0) * rate.0).sum();
+        let fen = exact.round_dp_with_strategy(0, rounding.strategy());
+        Fen(fen.to_i64().expect("a rate is at most 1, so the shares of a bill fit"))
+    }
+
+    /// This amount for each of `count` days or grades.
+    #[must_use]
+    pub fn times(self, count: u16) -> Fen {
+        Fen(self.0.checked_mul(i64::from(count)).expect("amounts are bounded at the edge"))
     }
 
     /// `self × part / whole`, rounded half away from zero; all of `self` when `part >= whole`.
@@ -181,7 +199,39 @@ impl Rate {
     }
 }
 
+/// How an exact share becomes whole fen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rounding {
+    /// Half a fen away from zero (四舍五入).
+    #[default]
+    HalfUp,
+    /// Half a fen to the even neighbour (银行家舍入).
+    HalfEven,
+    /// Any part of a fen is cut off (舍去).
+    Down,
+}
+
+impl Rounding {
+    fn strategy(self) -> RoundingStrategy {
+        match self {
+            Rounding::HalfUp => RoundingStrategy::MidpointAwayFromZero,
+            Rounding::HalfEven => RoundingStrategy::MidpointNearestEven,
+            Rounding::Down => RoundingStrategy::ToZero,
+        }
+    }
+}
+
 impl Rate {
+    /// Nothing.
+    pub const ZERO: Rate = Rate(Decimal::ZERO);
+
+    /// What is missing to the whole.
+    #[must_use]
+    pub fn rest(self) -> Rate {
+        Rate((Decimal::ONE - self.0).normalize())
+    }
+
     /// The share as a decimal: `0.85`.
     pub fn decimal(self) -> String {
         self.0.to_string()
@@ -236,10 +286,14 @@ mod tests {
     #[test]
     fn a_share_rounds_half_away_from_zero() {
         let half = Rate::parse("0.5").unwrap();
-        assert_eq!(Fen(1).share(half), Fen(1));
-        assert_eq!(Fen(3).share(half), Fen(2));
-        assert_eq!(Fen(5).share(half), Fen(3), "not the banker's 2");
-        assert_eq!(Fen(7).share(Rate::ONE), Fen(7));
+        assert_eq!(Fen(1).share(half, Rounding::HalfUp), Fen(1));
+        assert_eq!(Fen(3).share(half, Rounding::HalfUp), Fen(2));
+        assert_eq!(Fen(5).share(half, Rounding::HalfUp), Fen(3), "not the banker's 2");
+        assert_eq!(Fen(7).share(Rate::ONE, Rounding::HalfUp), Fen(7));
+        assert_eq!(Fen(5).share(half, Rounding::HalfEven), Fen(2));
+        assert_eq!(Fen(5).share(half, Rounding::Down), Fen(2));
+        let parts = [(Fen(1), half), (Fen(1), half)];
+        assert_eq!(Fen::shares(parts, Rounding::HalfUp), Fen(1), "rounded once");
         assert_eq!(Fen(5).pro_rata(Fen(1), Fen(2)), Fen(3));
         assert_eq!(Fen(5).pro_rata(Fen(0), Fen(0)), Fen(5));
     }

@@ -1,5 +1,5 @@
 //! A plan (方案) as data: what [`super::adjudicate`] follows. Read from a document by
-//! [`super::plan_document`]; immutable once published.
+//! [`document`]; immutable once published.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +7,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::day::{Day, PeriodStart};
-use super::money::{Fen, Rate};
+use super::money::{Fen, Rounding};
 use super::settlement::{Line, Settlement};
+
+mod benefit;
+mod condition;
+pub mod document;
+
+pub use benefit::{
+    BaseMax, Benefit, ClaimFree, DayLimit, Deductible, FixedSum, Indemnity, Limit, LowerRate, Per,
+    PerDiem, Share, Tier,
+};
+pub use condition::{Answer, Circumstances, ClassRange, Condition};
 
 /// One published version of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,22 +31,64 @@ pub struct Plan {
     pub name: String,
     /// The first attribution date this version decides.
     pub start_date: Day,
+    /// The last one, where the programme ends with it.
+    pub end_date: Option<Day>,
     /// On which day benefit periods begin. The same in all versions of a plan.
     pub period_start: PeriodStart,
     /// Which day of a settlement decides coverage, version and period. The same in all versions.
     pub attribution: Attribution,
     /// Who hands the money to the person.
     pub payment_mode: PaymentMode,
+    /// How an amount at a rate becomes whole fen.
+    pub rounding: Rounding,
+    /// Whether what the person paid from the personal account counts as borne.
+    pub account_money: AccountMoney,
+    /// What happens when lines could be excluded and none are known.
+    pub lines_absent: LinesAbsent,
+    /// A claim that comes in more days after discharge is denied (申请时效).
+    pub filing_days: Option<u16>,
+    /// How many days may lie between two coverages of the plan that count as renewed (续保).
+    pub renewal_gap_days: u16,
+    /// Fund codes that pay after this plan although a settlement lists them among the funds: their
+    /// money is left in the base, and the payout never goes beyond what was really borne.
+    pub later_payers: Vec<String>,
     /// Facts without which a claim stays `INCOMPLETE`.
     pub required_facts: Vec<Fact>,
-    /// What the plan pays for.
+    /// What the plan pays for. Their order is the order in which they take from a bill and use up
+    /// what they share.
     pub responsibilities: Vec<Responsibility>,
+    /// Responsibilities that share a deductible, a maximum or limits.
+    pub groups: Vec<Group>,
     /// Lines that the plan never pays for.
     pub exclusions: Vec<Exclusion>,
+    /// Lines that the plan counts up to an amount only.
+    pub item_caps: Vec<ItemCap>,
     /// A payout above it is reviewed by a person (F10 in `domain.md` 4.3).
     pub green_ceiling: Fen,
     /// SHA-256 of the document, in hex.
     pub hash: String,
+}
+
+/// Whether what was paid from the personal account (个人账户) counts as borne by the person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AccountMoney {
+    /// It is the person's own money, as mainstream products have it (`domain.md` 3.1).
+    #[default]
+    OwnMoney,
+    /// It stays with the person and is no base of any benefit.
+    NotCounted,
+}
+
+/// What happens when a plan excludes or caps lines and a settlement has none (`domain.md` 3.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LinesAbsent {
+    /// No line is taken to be excluded.
+    #[default]
+    Eligible,
+    /// A person looks first.
+    Review,
 }
 
 /// Which day of a settlement decides coverage, version and benefit period.
@@ -53,7 +105,12 @@ pub enum Attribution {
 
 impl Attribution {
     /// The deciding day; `None` when the settlement does not state it.
+    ///
+    /// What happened without a bill has one day only: its own.
     pub fn day_of(self, settlement: &Settlement) -> Option<Day> {
+        if let Some(event) = &settlement.event {
+            return Some(event.event_date);
+        }
         match self {
             Attribution::Settlement => settlement.settle_time.and_then(super::day::Moment::day),
             Attribution::Discharge => settlement.discharge_date,
@@ -86,6 +143,12 @@ pub enum Fact {
     Invoice,
     /// At least one diagnosis.
     Diagnosis,
+    /// The medical category.
+    MedicalCategory,
+    /// The hospital's level.
+    HospitalLevel,
+    /// The region of treatment.
+    Region,
 }
 
 impl Fact {
@@ -99,6 +162,9 @@ impl Fact {
             Fact::Lines => !settlement.lines.is_empty(),
             Fact::Invoice => settlement.invoice_no.is_some(),
             Fact::Diagnosis => !settlement.diagnoses.is_empty(),
+            Fact::MedicalCategory => settlement.medical_category.is_some(),
+            Fact::HospitalLevel => settlement.hospital_level.is_some(),
+            Fact::Region => settlement.region.is_some(),
         }
     }
 }
@@ -110,25 +176,42 @@ pub struct Responsibility {
     pub id: String,
     /// Its name for people.
     pub name: String,
-    /// Prefixes of the medical categories it covers (`med_type`); empty for all.
-    pub medical_categories: Vec<String>,
-    /// Which buckets of the burden make its base.
-    pub base: Vec<Bucket>,
-    /// The deductible of a person and period.
-    pub deductible: Option<Fen>,
-    /// The plan's share.
-    pub rate: Rate,
-    /// The most it pays to a person in a period.
-    pub period_limit: Option<Fen>,
+    /// When it applies.
+    pub when: Condition,
+    /// How long after the first coverage it begins to apply (等待期).
+    pub waiting: Option<Waiting>,
+    /// What it pays.
+    pub benefit: Benefit,
+    /// The most it pays. Every limit that applies holds.
+    pub limits: Vec<Limit>,
 }
 
-impl Responsibility {
-    /// Whether it covers this kind of treatment. An unstated category is not held against anybody.
-    pub fn covers(&self, settlement: &Settlement) -> bool {
-        let Some(category) = &settlement.medical_category else { return true };
-        self.medical_categories.is_empty()
-            || self.medical_categories.iter().any(|prefix| category.starts_with(prefix.as_str()))
-    }
+/// A waiting period (等待期). It runs from the first day of unbroken coverage, so that a renewal
+/// does not begin it anew (`domain.md` 3.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Its days: with 30, the 31st day of coverage is the first that is paid for.
+    pub days: u16,
+    /// What is paid for from the first day, an accident say.
+    pub unless: Condition,
+}
+
+/// Responsibilities that share a deductible, a maximum or limits. Its counters are kept under its
+/// own id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its id, unique among the responsibilities and groups of the plan.
+    pub id: String,
+    /// Its name for people.
+    pub name: String,
+    /// The ids of the responsibilities, at least two.
+    pub responsibilities: Vec<String>,
+    /// The deductible they share: used up in the order in which the plan names them.
+    pub deductible: Option<Deductible>,
+    /// The most a person bears of what they count, in a period.
+    pub out_of_pocket_max: Option<Fen>,
+    /// The most they pay together.
+    pub limits: Vec<Limit>,
 }
 
 /// A part of the personal burden (`domain.md` 3.1).
@@ -147,11 +230,20 @@ pub enum Bucket {
     InScopeCopay,
 }
 
-/// Lines that the plan never pays for: any of the three marks is enough (`domain.md` 3.6).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exclusion {
-    /// What is excluded, for people.
-    pub name: String,
+impl Bucket {
+    /// All of them, in the order of `domain.md` 3.1.
+    pub const ALL: [Bucket; 5] = [
+        Bucket::OutOfCatalogue,
+        Bucket::OverLimit,
+        Bucket::AdvanceSelfPay,
+        Bucket::BasicDeductible,
+        Bucket::InScopeCopay,
+    ];
+}
+
+/// Which fee lines are meant: any of the three marks is enough (`domain.md` 3.6).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LineSelector {
     /// National item codes, exact.
     pub item_codes: Vec<String>,
     /// Charge classes (`med_chrgitm_type`), exact.
@@ -160,13 +252,52 @@ pub struct Exclusion {
     pub keywords: Vec<String>,
 }
 
-impl Exclusion {
+/// Lines that the plan never pays for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exclusion {
+    /// What is excluded, for people.
+    pub name: String,
+    /// The lines.
+    pub lines: LineSelector,
+}
+
+/// Lines of which the plan counts what the person bears only up to an amount (单项限额).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemCap {
+    /// What is capped, for people.
+    pub name: String,
+    /// The lines.
+    pub lines: LineSelector,
+    /// The most that counts.
+    pub amount: Fen,
+    /// Of which unit it is the most.
+    pub per: CapPer,
+}
+
+/// The unit of an item cap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CapPer {
+    /// Each line by itself.
+    Line,
+    /// All lines together, for each day of the stay.
+    Day,
+    /// All lines together.
+    Claim,
+}
+
+impl LineSelector {
+    /// Whether nothing is meant.
+    pub fn is_empty(&self) -> bool {
+        self.item_codes.is_empty() && self.charge_classes.is_empty() && self.keywords.is_empty()
+    }
+
     /// Whether `line` is meant: by item code first, then charge class, then keyword.
     pub fn matches(&self, line: &Line) -> bool {
         let is_code = line
             .item_code
             .as_ref()
-            .is_some_and(|code| self.item_codes.iter().any(|excluded| excluded == code.reveal()));
+            .is_some_and(|code| self.item_codes.iter().any(|meant| meant == code.reveal()));
         let is_class =
             line.charge_class.as_ref().is_some_and(|class| self.charge_classes.contains(class));
         let is_named = line.item_name.as_ref().is_some_and(|name| {
@@ -196,6 +327,47 @@ impl Plan {
             hash: self.hash.clone(),
         }
     }
+
+    /// Whether it decides on `day`.
+    pub fn is_in_force(&self, day: Day) -> bool {
+        self.start_date <= day && self.end_date.is_none_or(|end| day <= end)
+    }
+
+    /// Whether lines can change what it pays.
+    pub fn looks_at_lines(&self) -> bool {
+        let has_items = |responsibility: &Responsibility| match &responsibility.benefit {
+            Benefit::Indemnity(indemnity) => indemnity.items.is_some(),
+            Benefit::PerDiem(_) | Benefit::FixedSum(_) => false,
+        };
+        !self.exclusions.is_empty()
+            || !self.item_caps.is_empty()
+            || self.responsibilities.iter().any(has_items)
+    }
+
+    /// Whether a decision needs the member's earlier claims, not only the counters: something is
+    /// counted by stay or by cause.
+    pub fn counts_by_claims(&self) -> bool {
+        let of_groups = self.groups.iter().any(|group| {
+            group.deductible.iter().any(|it| it.per.is_of_claims())
+                || group.limits.iter().any(|limit| limit.per.is_of_claims())
+        });
+        of_groups || self.responsibilities.iter().any(Responsibility::counts_by_claims)
+    }
+}
+
+impl Responsibility {
+    fn counts_by_claims(&self) -> bool {
+        let of_benefit = match &self.benefit {
+            Benefit::Indemnity(indemnity) => indemnity.counts_by_claims(),
+            // Its day deductible runs once a stay.
+            Benefit::PerDiem(per_diem) => {
+                per_diem.after_days > 0
+                    || per_diem.day_limits.iter().any(|limit| limit.per.is_of_claims())
+            }
+            Benefit::FixedSum(_) => false,
+        };
+        of_benefit || self.limits.iter().any(|limit| limit.per.is_of_claims())
+    }
 }
 
 /// All published plans, each with its versions by first day.
@@ -222,9 +394,10 @@ impl Plans {
         self.versions(plan_id).iter().find(|plan| plan.version == version)
     }
 
-    /// The version in force on `day`.
+    /// The version in force on `day`: the newest that has begun, unless it has ended.
     pub fn in_force(&self, plan_id: &str, day: Day) -> Option<&Arc<Plan>> {
-        self.versions(plan_id).iter().rev().find(|plan| plan.start_date <= day)
+        let begun = self.versions(plan_id).iter().rev().find(|plan| plan.start_date <= day);
+        begun.filter(|plan| plan.is_in_force(day))
     }
 
     /// Every version of every plan.

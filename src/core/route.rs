@@ -1,15 +1,17 @@
 //! From facts to a standing: who decides, under which plan, and whether a person must look.
 //! Routing never changes an amount.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::adjudicate::{Case, adjudicate, deny};
-use super::claim::ClaimState;
+use super::adjudicate::{Case, Usage, adjudicate, deny};
+use super::claim::{Claim, ClaimState};
 use super::day::{Day, Moment};
 use super::decision::{CounterBook, Decision, Denial};
 use super::member::Roster;
 use super::money::Fen;
-use super::plan::{Attribution, PaymentMode, Plan, PlanRef, Plans};
+use super::plan::{Attribution, Benefit, LinesAbsent, PaymentMode, Plan, PlanRef, Plans};
 use super::settlement::Settlement;
 
 /// Who lets a claim through.
@@ -36,6 +38,10 @@ pub enum ReasonCode {
     AboveCeiling,
     /// Money is due and nobody said where it goes.
     PayeeMissing,
+    /// An event without a bill: its documents are for a person to look at.
+    EventReported,
+    /// The plan excludes or caps lines, and the settlement has none.
+    LinesMissing,
     /// A decision that stood is taken back by later facts; only a person may do that.
     DecisionWithdrawn,
 }
@@ -78,14 +84,27 @@ pub struct World<'a> {
     pub plans: &'a Plans,
     /// What the member has used before this claim.
     pub counters: &'a CounterBook,
+    /// The member's earlier claims, in order; none where only the counters are known.
+    pub earlier: Option<&'a [Arc<Claim>]>,
+    /// When the claim came in.
+    pub received: Moment,
     /// The version that decided this claim first; a claim keeps its version.
     pub first_plan: Option<&'a PlanRef>,
 }
 
-/// Evaluates one settlement: total, deterministic, without side effects.
-pub fn evaluate(settlement: &Settlement, person_unclear: bool, world: World<'_>) -> Evaluation {
+/// The plan counts by stay or by cause, and the earlier claims are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the decision needs the member's history")]
+pub struct NeedsHistory;
+
+/// Evaluates one settlement: deterministic, without side effects. Total once the history is known.
+pub fn evaluate(
+    settlement: &Settlement,
+    person_unclear: bool,
+    world: World<'_>,
+) -> Result<Evaluation, NeedsHistory> {
     if person_unclear || world.roster.contradicts(&settlement.person) {
-        return no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]);
+        return Ok(no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]));
     }
     let contradictions = settlement.contradictions();
     if !contradictions.is_empty() {
@@ -97,37 +116,111 @@ pub fn evaluate(settlement: &Settlement, person_unclear: bool, world: World<'_>)
             ]
         });
         let reasons = vec![reason(ReasonCode::AmountsContradict, evidence)];
-        return no_figure(ClaimState::Pended, reasons);
+        return Ok(no_figure(ClaimState::Pended, reasons));
     }
-    let Some(burden) = settlement.burden() else { return missing(["personal_total_fen"]) };
-    let covered = match find_coverage(settlement, world) {
+    let Some(burden) = settlement.burden() else { return Ok(missing(["personal_total_fen"])) };
+    let case = |day| Case {
+        settlement,
+        roster: world.roster,
+        burden,
+        day,
+        received: world.received.day().unwrap_or(day),
+    };
+    let (plan, day) = match find_coverage(settlement, world) {
         Ok(covered) => covered,
-        Err(Uncovered::NoDay(field)) => return missing([field]),
+        Err(Uncovered::NoDay(field)) => return Ok(missing([field])),
         Err(Uncovered::Denied(day, denial)) => {
-            return denied(None, deny(Case { settlement, burden, day }, denial), denial);
+            return Ok(denied(None, deny(case(day), denial), denial));
         }
     };
-    let (plan, day) = covered;
-    let absent: Vec<_> =
-        plan.required_facts.iter().filter(|fact| !fact.is_stated(settlement)).collect();
+    let absent = absent_facts(settlement, plan);
     if !absent.is_empty() {
-        let names: Vec<String> = absent.into_iter().map(super::decision::code).collect();
-        return Evaluation { plan: Some(plan.reference()), ..missing(names) };
+        return Ok(Evaluation { plan: Some(plan.reference()), ..missing(absent) });
     }
-    decided(adjudicate(Case { settlement, burden, day }, plan, world.counters), plan, world)
+    let usage = usage(settlement, plan, world)?;
+    let decision = adjudicate(case(day), plan, &usage);
+    Ok(decided(settlement, decision, plan, world))
+}
+
+/// The facts that the plan needs and nobody stated. An event needs a grade where its sum depends on
+/// one; a bill needs what the plan requires.
+fn absent_facts(settlement: &Settlement, plan: &Plan) -> Vec<String> {
+    let Some(event) = &settlement.event else {
+        let absent = plan.required_facts.iter().filter(|fact| !fact.is_stated(settlement));
+        return absent.map(super::decision::code).collect();
+    };
+    let is_graded = |benefit: &Benefit| match benefit {
+        Benefit::FixedSum(sum) => sum.event == event.kind && !sum.grades.is_empty(),
+        Benefit::Indemnity(_) | Benefit::PerDiem(_) => false,
+    };
+    let needs_grade = plan.responsibilities.iter().any(|it| is_graded(&it.benefit));
+    if needs_grade && event.grade.is_none() { vec!["grade".to_owned()] } else { Vec::new() }
+}
+
+/// What the member has used before, by period and, where the plan asks, by stay and by cause.
+fn usage<'a>(
+    settlement: &Settlement,
+    plan: &Plan,
+    world: World<'a>,
+) -> Result<Usage<'a>, NeedsHistory> {
+    let mut usage = Usage::new(world.counters);
+    if !plan.counts_by_claims() {
+        return Ok(usage);
+    }
+    let earlier = world.earlier.ok_or(NeedsHistory)?;
+    for claim in earlier.iter().filter(|claim| claim.state().holds_counters()) {
+        let Some(decision) = &claim.evaluation.decision else { continue };
+        let is_stay = claim.settlement.source == settlement.source
+            && settlement.visit_id.is_some()
+            && claim.settlement.visit_id == settlement.visit_id;
+        let cause = settlement.cause_category();
+        let is_cause = cause.is_some() && claim.settlement.cause_category() == cause;
+        if is_stay {
+            let days = claim.settlement.stay_days().unwrap_or_default();
+            usage.stay_days = usage.stay_days.saturating_add(days);
+        }
+        let of_plan = decision.counters.iter().filter(|it| it.key.plan_id == plan.plan_id);
+        for change in of_plan {
+            let used = change.after.since(change.before);
+            let add = |book: &mut std::collections::BTreeMap<_, _>| {
+                let slot: &mut super::decision::Counters =
+                    book.entry(change.key.responsibility.clone()).or_default();
+                *slot = slot.plus(used);
+            };
+            if is_stay {
+                add(&mut usage.stay);
+            }
+            if is_cause {
+                add(&mut usage.cause);
+            }
+        }
+    }
+    Ok(usage)
 }
 
 /// Routes a figure: denied, green or review.
-fn decided(decision: Decision, plan: &Plan, world: World<'_>) -> Evaluation {
-    let denial = decision.steps.iter().find_map(|step| match step.why {
-        super::decision::Why::Denied { denial } => Some(denial),
-        _ => None,
-    });
-    if let Some(denial) = denial {
+fn decided(
+    settlement: &Settlement,
+    decision: Decision,
+    plan: &Plan,
+    world: World<'_>,
+) -> Evaluation {
+    if let Some(denial) = decision.denial() {
         return denied(Some(plan), decision, denial);
     }
     let payout = decision.payout();
     let mut reasons = Vec::new();
+    if let Some(event) = &settlement.event {
+        let documents = event.documents.len().to_string();
+        let evidence =
+            [("event".to_owned(), event.kind.clone()), ("documents".to_owned(), documents)];
+        reasons.push(reason(ReasonCode::EventReported, evidence));
+    } else if plan.lines_absent == LinesAbsent::Review
+        && settlement.lines.is_empty()
+        && plan.looks_at_lines()
+    {
+        reasons.push(reason(ReasonCode::LinesMissing, []));
+    }
     if payout > plan.green_ceiling {
         let fen = |amount: Fen| amount.fen().to_string();
         let evidence = [

@@ -7,9 +7,13 @@ use super::day::{Day, Moment};
 use super::money::Fen;
 use super::personal::Personal;
 
+mod cause;
 mod compare;
+mod insured_event;
 
+pub use cause::Cause;
 pub use compare::Comparison;
+pub use insured_event::{DocumentReference, InsuredEvent};
 
 /// How far two routes to one amount may differ before they contradict each other (seen in
 /// practice: 潜山, civil-servant subsidy).
@@ -71,6 +75,12 @@ pub struct Settlement {
     /// 发票号.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice_no: Option<String>,
+    /// Basic insurance took no part: the person paid the whole bill (未经医保结算).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_basic_insurance: bool,
+    /// What happened, where there is no bill at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<InsuredEvent>,
     /// What was stated about money.
     pub amounts: Amounts,
     /// What each fund paid. Account and hospital money are not funds (`domain.md` 1.11).
@@ -249,6 +259,13 @@ impl Amounts {
 }
 
 impl Settlement {
+    /// The days of the stay, counting the first and not the last (算头不算尾), at least one; `None`
+    /// without both dates.
+    pub fn stay_days(&self) -> Option<u16> {
+        let days = self.discharge_date?.days_since(self.admission_date?);
+        Some(u16::try_from(days.max(1)).unwrap_or(u16::MAX))
+    }
+
     /// What the person bears after all funds and the hospital, never more than the bill; `None`
     /// when nothing says so. Meaningful only without [`Settlement::contradictions`].
     pub fn burden(&self) -> Option<Fen> {
@@ -363,6 +380,8 @@ pub(crate) mod tests {
             settle_time: Moment::parse_local("2024-03-15 10:15:06"),
             diagnoses: vec![],
             invoice_no: None,
+            without_basic_insurance: false,
+            event: None,
             amounts: Amounts {
                 total: fen(total),
                 fund_total: Some(fen(total - burden)),

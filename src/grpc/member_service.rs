@@ -103,8 +103,9 @@ impl Members {
         };
         plan_ids.sort();
         plan_ids.dedup();
-        let of_plan =
-            |plan_id: &String| entitlement::balances(&book.counters, &plans, plan_id, day);
+        let of_plan = |plan_id: &String| {
+            entitlement::balances(&book.roster, &book.counters, &plans, plan_id, day)
+        };
         let balances = plan_ids.iter().flat_map(of_plan).map(render::balance).collect();
         Ok(GetBalanceResponse { member_id: book.member_id, balances })
     }

@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::core::checks::Problem;
-use crate::core::plan_document::PlanProblem;
+use crate::core::plan::document::PlanProblem;
 use crate::feed::WatchError;
 use crate::intake::Unreadable;
 use crate::ledger::LedgerError;

@@ -188,6 +188,8 @@ impl Parts<'_> {
             settle_time: setlinfo.moment(names::SETTLE_TIME, checks),
             diagnoses: self.diagnoses(checks),
             invoice_no: self.invoice_no(checks),
+            without_basic_insurance: false,
+            event: None,
             amounts: amounts(setlinfo, checks),
             funds: self.funds(checks),
             lines: self.lines(checks),

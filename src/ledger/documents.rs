@@ -6,8 +6,8 @@ use std::sync::{Arc, RwLock};
 use super::record::Recorder;
 use super::{Clock, LedgerError, Mode, PlanEntries, PlanEntry};
 use crate::core::event::{DocumentEvent, Event};
+use crate::core::plan::document::{self, PlanProblem};
 use crate::core::plan::{Plan, Plans};
-use crate::core::plan_document::{self, PlanProblem};
 use crate::store::{DocumentRow, Store, StoreError};
 
 /// The kind of a plan document.
@@ -54,7 +54,7 @@ impl Documents {
                 continue;
             }
             // A document that was published was read then; what read then reads now.
-            let plan = plan_document::read(&row.body).map_err(|_| StoreError::Corrupt {
+            let plan = document::read(&row.body).map_err(|_| StoreError::Corrupt {
                 table: "document",
                 key: format!("{} {}", row.id, row.version),
             })?;
@@ -93,7 +93,7 @@ pub(super) async fn publish(
     mode: Mode,
     clock: Clock,
 ) -> Result<Published, LedgerError> {
-    let plan = Arc::new(plan_document::read(document).map_err(LedgerError::PlanInvalid)?);
+    let plan = Arc::new(document::read(document).map_err(LedgerError::PlanInvalid)?);
     for _ in 0..ATTEMPTS_MAX {
         documents.refresh(store).await?;
         // Before the checks: what another task learns after them, they have not seen.
@@ -139,7 +139,7 @@ fn published_before(documents: &Documents, plan: &Plan) -> Result<Option<Publish
 
 fn check_versions(documents: &Documents, plan: &Plan) -> Result<(), LedgerError> {
     let plans = documents.plans();
-    let mut problems = plan_document::check_against(plan, &plans);
+    let mut problems = document::check_against(plan, &plans);
     let versions = plans.versions(&plan.plan_id).iter();
     if let Some(other) = versions.clone().find(|known| known.start_date == plan.start_date) {
         let problem = format!("version {} starts on that day already", other.version);

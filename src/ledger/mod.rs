@@ -21,7 +21,7 @@ use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::{Day, Moment};
 use crate::core::member::{CoverageOverlap, Roster};
 use crate::core::plan::Plan;
-use crate::core::plan_document::PlanProblem;
+use crate::core::plan::document::PlanProblem;
 use crate::core::settlement::Settlement;
 use crate::feed::Feed;
 use crate::store::{Store, StoreError};

@@ -240,13 +240,13 @@ impl ClaimRecord {
 
 const BOOKS: Sql = Sql {
     sqlite: "select m.lane, m.member_id, f.body as roster, c.plan_id, c.period_start, \
-             c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen \
+             c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen, c.days \
              from jsonb_each($1) k \
              cross join member m on m.lane = k.value ->> 0 and m.member_id = k.value ->> 1 \
              left join fact f on f.lane = m.lane and f.position = m.facts_position \
              left join counter c on c.lane = m.lane and c.member_id = m.member_id",
     postgres: "select m.lane, m.member_id, f.body as roster, c.plan_id, c.period_start, \
-               c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen \
+               c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen, c.days \
                from unnest($1::int[], $2::text[]) k (lane, member_id) \
                join member m on m.lane = k.lane and m.member_id = k.member_id \
                left join fact f on f.lane = m.lane and f.position = m.facts_position \
@@ -264,6 +264,7 @@ struct BookRecord {
     deductible_fen: Option<i64>,
     burden_fen: Option<i64>,
     paid_fen: Option<i64>,
+    days: Option<i64>,
 }
 
 /// The books of those members that are recorded, without claims.
@@ -305,6 +306,7 @@ impl BookRecord {
                 deductible: Fen::new(self.deductible_fen?)?,
                 burden: Fen::new(self.burden_fen?)?,
                 paid: Fen::new(self.paid_fen?)?,
+                days: u32::try_from(self.days?).ok()?,
             };
             Some((CounterKey { plan_id, period_start, responsibility }, counters))
         };

@@ -161,11 +161,11 @@ macro_rules! upsert_counters {
     ($from:expr) => {
         concat!(
             "insert into counter (lane, member_id, plan_id, period_start, responsibility, \
-             deductible_fen, burden_fen, paid_fen) ",
+             deductible_fen, burden_fen, paid_fen, days) ",
             $from,
             " on conflict (lane, member_id, plan_id, period_start, responsibility) do update set \
              deductible_fen = excluded.deductible_fen, burden_fen = excluded.burden_fen, \
-             paid_fen = excluded.paid_fen"
+             paid_fen = excluded.paid_fen, days = excluded.days"
         )
     };
 }
@@ -173,11 +173,11 @@ macro_rules! upsert_counters {
 const COUNTERS: Sql = Sql {
     sqlite: upsert_counters!(
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6, value ->> 7 from jsonb_each($1) where true"
+         value ->> 6, value ->> 7, value ->> 8 from jsonb_each($1) where true"
     ),
     postgres: upsert_counters!(
         "select * from unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], \
-         $6::bigint[], $7::bigint[], $8::bigint[])"
+         $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])"
     ),
 };
 
@@ -191,6 +191,7 @@ pub(super) async fn counters(conn: Conn<'_>, rows: &[CounterRow]) -> Result<(), 
         row.counters.deductible.fen(),
         row.counters.burden.fen(),
         row.counters.paid.fen(),
+        i64::from(row.counters.days),
     ])?;
     Ok(())
 }

@@ -10,8 +10,8 @@ use greenlane::core::day::Moment;
 use greenlane::core::decision::{CounterKey, Counters};
 use greenlane::core::event::{ClaimEvent, Event, event_hash, facts_digest};
 use greenlane::core::member::Roster;
+use greenlane::core::plan::document;
 use greenlane::core::plan::{Plan, Plans};
-use greenlane::core::plan_document;
 use greenlane::store::{ClaimCursor, ClaimFilter};
 
 use crate::support::Database;
@@ -144,7 +144,7 @@ async fn facts(database: &Database) -> Facts {
 async fn documents(database: &Database) -> BTreeMap<String, Arc<Plan>> {
     let rows: Vec<(String, String)> = database.rows("select hash, body from document").await;
     let read = |(hash, body): (String, String)| {
-        let plan = plan_document::read(&body).unwrap();
+        let plan = document::read(&body).unwrap();
         assert_eq!(plan.hash, hash);
         (hash, Arc::new(plan))
     };

@@ -10,7 +10,7 @@ use greenlane::core::day::Moment;
 use greenlane::core::event::{ClaimEvent, Event};
 use greenlane::core::member::Roster;
 use greenlane::core::plan::Plans;
-use greenlane::core::plan_document;
+use greenlane::core::plan::document;
 use greenlane::core::settlement::Settlement;
 use greenlane::store::{
     ClaimRow, CounterRow, EventRow, FactRow, KeyRow, LaneHead, MemberRow, Options, PayoutRow, Rows,
@@ -193,7 +193,7 @@ limits = [{ amount = "300000.00", per = "period" }]
 
 pub(crate) fn plans() -> Plans {
     let mut plans = Plans::default();
-    plans.publish(Arc::new(plan_document::read(PLAN).unwrap()));
+    plans.publish(Arc::new(document::read(PLAN).unwrap()));
     plans
 }
 

@@ -120,6 +120,8 @@ impl Workload {
             settle_time: Some(at(settled_s)),
             diagnoses: diagnoses(dice),
             invoice_no: Some(format!("37060124{number:010}")),
+            without_basic_insurance: false,
+            event: None,
             amounts,
             funds,
             lines: Vec::new(),

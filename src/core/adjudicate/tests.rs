@@ -5,10 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::core::day::{Moment, Period};
-use crate::core::decision::{AdjustmentReason, CounterBook, Counters};
+use crate::core::decision::{AdjustmentReason, CounterBook, CounterKey, Counters};
 use crate::core::explain::{Language, step_text};
-use crate::core::money::{Fen, Rate};
-use crate::core::plan::{Attribution, Exclusion, PaymentMode};
+use crate::core::money::{Fen, Rate, Rounding};
+use crate::core::plan::{
+    Attribution, Bucket, Condition, Deductible, Exclusion, Indemnity, Limit, LineSelector,
+    LinesAbsent, PaymentMode, Per, Share,
+};
 use crate::core::settlement::tests::{fen, settlement};
 use crate::core::settlement::{Amounts, Line};
 
@@ -23,27 +26,47 @@ pub(crate) fn plan(deductible: i64, rate: &str, limit: i64) -> Plan {
         attribution: Attribution::Settlement,
         payment_mode: PaymentMode::Transfer,
         required_facts: vec![],
+        end_date: None,
+        rounding: Rounding::HalfUp,
+        account_money: AccountMoney::OwnMoney,
+        lines_absent: LinesAbsent::Eligible,
+        filing_days: None,
+        renewal_gap_days: 0,
+        later_payers: vec![],
         responsibilities: vec![Responsibility {
             id: "inpatient".into(),
             name: "住院".into(),
-            medical_categories: vec!["21".into()],
-            base: vec![
-                Bucket::InScopeCopay,
-                Bucket::BasicDeductible,
-                Bucket::AdvanceSelfPay,
-                Bucket::OverLimit,
-                Bucket::OutOfCatalogue,
-            ],
-            deductible: Some(fen(deductible)),
-            rate: Rate::parse(rate).unwrap(),
-            period_limit: Some(fen(limit)),
+            when: Condition { medical_categories: vec!["21".into()], ..Condition::default() },
+            waiting: None,
+            benefit: Benefit::Indemnity(Indemnity {
+                base: Bucket::ALL.to_vec(),
+                items: None,
+                base_max: None,
+                deductible: Some(Deductible {
+                    amount: fen(deductible),
+                    per: Per::Period,
+                    claim_free: vec![],
+                }),
+                share: Share::Rate(Rate::parse(rate).unwrap()),
+                lower_rates: vec![],
+                out_of_pocket_max: None,
+            }),
+            limits: vec![Limit {
+                amount: fen(limit),
+                per: Per::Period,
+                when: Condition::default(),
+            }],
         }],
+        groups: vec![],
         exclusions: vec![Exclusion {
             name: "陪护床".into(),
-            item_codes: vec!["ZF1".into()],
-            charge_classes: vec![],
-            keywords: vec!["陪护".into()],
+            lines: LineSelector {
+                item_codes: vec!["ZF1".into()],
+                charge_classes: vec![],
+                keywords: vec!["陪护".into()],
+            },
         }],
+        item_caps: vec![],
         green_ceiling: fen(10_000_000),
         hash: "hash".into(),
     }
@@ -52,7 +75,9 @@ pub(crate) fn plan(deductible: i64, rate: &str, limit: i64) -> Plan {
 fn decide(settlement: &Settlement, plan: &Plan, counters: &CounterBook) -> Decision {
     let burden = settlement.burden().unwrap();
     let day = settlement.settle_time.and_then(Moment::day).unwrap();
-    adjudicate(Case { settlement, burden, day }, plan, counters)
+    let roster = Roster::default();
+    let case = Case { settlement, roster: &roster, burden, day, received: day };
+    adjudicate(case, plan, &Usage::new(counters))
 }
 
 /// Runs claims of one member through one plan year and prints every chain.
@@ -187,7 +212,10 @@ fn a_treatment_that_no_responsibility_covers_is_denied_with_its_burden_explained
 #[test]
 fn a_base_without_some_bucket_leaves_it_to_the_person() {
     let mut narrow = plan(0, "1", 10_000_000);
-    narrow.responsibilities[0].base = vec![Bucket::InScopeCopay, Bucket::BasicDeductible];
+    let Benefit::Indemnity(benefit) = &mut narrow.responsibilities[0].benefit else {
+        panic!("an indemnity");
+    };
+    benefit.base = vec![Bucket::InScopeCopay, Bucket::BasicDeductible];
     let mut bill = settlement("a", 1_000_000, 400_000);
     bill.amounts.out_of_catalogue = Some(fen(150_000));
     let decision = decide(&bill, &narrow, &CounterBook::new());
@@ -280,7 +308,7 @@ proptest! {
                 period_start: Day::parse("2024-01-01").unwrap(),
                 responsibility: "inpatient".into(),
             };
-            let used = Counters { paid: fen(paid), deductible: fen(deductible), burden: fen(0) };
+            let used = Counters { paid: fen(paid), deductible: fen(deductible), burden: fen(0), days: 0 };
             decide(&bill, &plan, &CounterBook::from([(key, used)])).payout()
         };
         prop_assert!(payout(used + more, 0) <= payout(used, 0));

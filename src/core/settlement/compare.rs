@@ -47,6 +47,7 @@ impl Settlement {
             discharge_date => "discharge_date",
             settle_time => "settle_time",
             invoice_no => "invoice_no",
+            event => "event",
             amounts.out_of_catalogue => "out_of_catalogue_fen",
             amounts.over_limit => "over_limit_fen",
             amounts.advance_self_pay => "advance_self_pay_fen",
@@ -57,6 +58,9 @@ impl Settlement {
             amounts.personal_total => "personal_total_fen",
             amounts.account => "account_fen",
             amounts.cash => "cash_fen",
+        }
+        if self.without_basic_insurance != again.without_basic_insurance {
+            changed.push("without_basic_insurance");
         }
         if self.amounts.total != again.amounts.total {
             changed.push("total_fen");

@@ -29,6 +29,7 @@ fn read(message: &pb::Member, checks: &mut Checks) -> Roster {
         name: Some(Personal::new(name)),
         classes: classes(&message.classes, checks),
         coverages: coverages(&message.coverages, checks),
+        illnesses: vec![],
         payee: message.payee.as_ref().map(|it| checks.nested("payee", |checks| payee(it, checks))),
     }
 }

@@ -5,7 +5,7 @@ use super::{Problems, missing, moment};
 use crate::core::checks::{Checks, Problem, limits};
 use crate::core::claim::{ClaimId, ClaimState};
 use crate::core::day::{Day, Moment};
-use crate::core::plan_document::DOCUMENT_BYTES_MAX;
+use crate::core::plan::document::DOCUMENT_BYTES_MAX;
 use crate::grpc::names::claim_state_of;
 use crate::intake::Message;
 use crate::ledger::Identity;

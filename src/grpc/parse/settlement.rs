@@ -64,6 +64,8 @@ fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
         settle_time: moment(checks, "settle_time", message.settle_time.as_ref()),
         diagnoses: diagnoses(&message.diagnoses, checks),
         invoice_no: checks.code("invoice_no", &message.invoice_no, limits::INVOICE_NO_MAX),
+        without_basic_insurance: false,
+        event: None,
         amounts: amounts(message, checks),
         funds: funds(&message.funds, checks),
         lines: lines(&message.lines, checks),

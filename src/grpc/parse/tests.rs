@@ -378,6 +378,8 @@ prop_compose! {
             settle_time: settle_micros.map(Moment::from_micros),
             diagnoses: diagnosis.into_iter().collect(),
             invoice_no: invoice,
+            without_basic_insurance: false,
+            event: None,
             amounts,
             funds: fund.into_iter().collect(),
             lines,

