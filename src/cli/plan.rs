@@ -73,7 +73,7 @@ fn check(file: &PathBuf) -> Result<(), Failure> {
         Err(problems) => {
             for problem in &problems {
                 let (line, key) = (problem.line, &problem.key);
-                eprintln!("{}:{line}: {key}: {}", file.display(), problem.problem);
+                eprintln!("{}:{line}: {key}: {}", file.display(), problem.told());
             }
             Err(Failure::told(format!("{} problems", problems.len())))
         }

@@ -148,7 +148,8 @@ fn applies(responsibility: &Responsibility, it: Circumstances<'_>) -> Result<(),
     if let Some(waiting) = &responsibility.waiting {
         let first_day = it.settlement.admission_date.unwrap_or(it.day);
         let waits = first_day.days_since(it.covered_since) < i32::from(waiting.days);
-        if waits && !waiting.unless.holds(it) {
+        let is_excepted = waiting.unless.as_ref().is_some_and(|unless| unless.holds(it));
+        if waits && !is_excepted {
             return Err(Denial::WaitingPeriod);
         }
     }
@@ -321,5 +322,7 @@ fn assert_balanced(decision: &Decision) {
     assert!(decision.indemnity() <= decision.burden, "never more than was really borne");
 }
 
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 pub(crate) mod tests;

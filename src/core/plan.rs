@@ -10,6 +10,8 @@ use super::day::{Day, PeriodStart};
 use super::money::{Fen, Rounding};
 use super::settlement::{Line, Settlement};
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod benefit;
 mod condition;
 pub mod document;
@@ -193,7 +195,7 @@ pub struct Waiting {
     /// Its days: with 30, the 31st day of coverage is the first that is paid for.
     pub days: u16,
     /// What is paid for from the first day, an accident say.
-    pub unless: Condition,
+    pub unless: Option<Condition>,
 }
 
 /// Responsibilities that share a deductible, a maximum or limits. Its counters are kept under its

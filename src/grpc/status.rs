@@ -292,10 +292,11 @@ fn conflict(field: &'static str) -> Problem {
 }
 
 fn plan_problem(found: PlanProblem) -> Problem {
+    let told = found.told();
     let field = if found.key.is_empty() { "document".to_owned() } else { found.key };
     let problem = match found.line {
-        0 => found.problem,
-        line => format!("line {line}: {}", found.problem),
+        0 => told,
+        line => format!("line {line}: {told}"),
     };
     Problem { field, problem }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 use super::record::Recorder;
 use super::{Clock, LedgerError, Mode, PlanEntries, PlanEntry};
 use crate::core::event::{DocumentEvent, Event};
-use crate::core::plan::document::{self, PlanProblem};
+use crate::core::plan::document;
 use crate::core::plan::{Plan, Plans};
 use crate::store::{DocumentRow, Store, StoreError};
 
@@ -139,12 +139,7 @@ fn published_before(documents: &Documents, plan: &Plan) -> Result<Option<Publish
 
 fn check_versions(documents: &Documents, plan: &Plan) -> Result<(), LedgerError> {
     let plans = documents.plans();
-    let mut problems = document::check_against(plan, &plans);
-    let versions = plans.versions(&plan.plan_id).iter();
-    if let Some(other) = versions.clone().find(|known| known.start_date == plan.start_date) {
-        let problem = format!("version {} starts on that day already", other.version);
-        problems.push(PlanProblem { line: 0, key: "start_date".into(), problem });
-    }
+    let problems = document::check_against(plan, &plans);
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::PlanInvalid(problems)) }
 }
 

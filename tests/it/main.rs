@@ -12,6 +12,7 @@ mod faults;
 mod ingest;
 mod process;
 mod published_cases;
+mod scenarios;
 mod serving;
 mod shutdown;
 mod store_contract;

@@ -1,122 +1,189 @@
 //! Plan documents: TOML, checked as a whole, every problem reported at its line.
 //!
-//! Amounts and rates are strings, because TOML reads numbers as floats.
+//! Amounts and rates are strings, because TOML reads numbers as floats. Every key is described in
+//! `deploy/plans/README.md`.
 
-use serde::Deserialize;
+use std::fmt;
+
 use sha2::{Digest, Sha256};
-use toml::Spanned;
+use toml::de::DeTable;
 
 use super::{
-    AccountMoney, Attribution, Benefit, Bucket, Condition, Deductible, Exclusion, Fact, Indemnity,
-    Limit, LineSelector, LinesAbsent, PaymentMode, Per, Plan, Plans, Responsibility, Share,
+    AccountMoney, Attribution, Benefit, LinesAbsent, PaymentMode, Plan, Plans, Responsibility,
 };
-use crate::core::day::{Day, PeriodStart};
-use crate::core::money::{Fen, Rate, Rounding};
+use crate::core::day::PeriodStart;
+use crate::core::money::{Fen, Rounding};
+
+mod parts;
+mod reader;
+mod render;
+mod responsibility;
+mod soundness;
+
+pub use render::render;
+
+use reader::{Reader, Table, Value};
+
+/// The most responsibilities of a plan.
+const RESPONSIBILITIES_MAX: usize = 64;
 
 /// The largest document: a plan is a few kilobytes.
 pub const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
 
 /// One thing wrong with a plan document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {key}: {problem}")]
 pub struct PlanProblem {
     /// Counted from 1; 0 where the problem has no place.
     pub line: usize,
     /// The key, as a path.
     pub key: String,
-    /// What is wrong and what would be right.
+    /// What is wrong.
     pub problem: String,
+    /// What would be right, perhaps empty.
+    pub hint: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    plan_id: Spanned<String>,
-    version: Spanned<String>,
-    name: Spanned<String>,
-    start_date: Spanned<String>,
-    period_start: Spanned<String>,
-    attribution: Attribution,
-    payment_mode: PaymentMode,
-    #[serde(default)]
-    required_facts: Vec<Fact>,
-    routing: RoutingTable,
-    responsibilities: Vec<Spanned<ResponsibilityTable>>,
-    #[serde(default)]
-    exclusions: Vec<Spanned<ExclusionTable>>,
+impl PlanProblem {
+    /// What is wrong and what would be right.
+    pub fn told(&self) -> String {
+        if self.hint.is_empty() {
+            self.problem.clone()
+        } else {
+            format!("{} ({})", self.problem, self.hint)
+        }
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoutingTable {
-    green_ceiling: Spanned<String>,
+impl fmt::Display for PlanProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}: {}", self.line, self.key, self.told())
+    }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ResponsibilityTable {
-    id: Spanned<String>,
-    name: Spanned<String>,
-    #[serde(default)]
-    medical_categories: Vec<Spanned<String>>,
-    base: Vec<Spanned<Bucket>>,
-    deductible: Option<Allowance>,
-    rate: Spanned<String>,
-    #[serde(default)]
-    limits: Vec<Spanned<Allowance>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Allowance {
-    amount: Spanned<String>,
-    #[expect(dead_code, reason = "read so that only a known span is accepted")]
-    per: AllowanceSpan,
-}
-
-/// In which span an amount may be used up. More spans come with more programmes.
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AllowanceSpan {
-    Period,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExclusionTable {
-    name: Spanned<String>,
-    #[serde(default)]
-    item_codes: Vec<Spanned<String>>,
-    #[serde(default)]
-    charge_classes: Vec<Spanned<String>>,
-    #[serde(default)]
-    keywords: Vec<Spanned<String>>,
-}
-
-/// Reads and checks a plan document. All problems at once, except that a text which is no TOML or
-/// has an unknown or missing key is reported by its first problem only.
+/// Reads and checks a plan document: all problems at once, by line. A text that is no TOML has one
+/// problem, its first.
 pub fn read(document: &str) -> Result<Plan, Vec<PlanProblem>> {
-    let whole = |problem: &str| {
-        Err(vec![PlanProblem { line: 0, key: "document".into(), problem: problem.into() }])
+    let whole = |line: usize, problem: &str| {
+        let (key, problem) = ("document".to_owned(), problem.to_owned());
+        Err(vec![PlanProblem { line, key, problem, hint: String::new() }])
     };
     if document.len() > DOCUMENT_BYTES_MAX {
-        return whole("must be at most 1 MiB");
+        return whole(0, "must be at most 1 MiB");
     }
-    let parsed: Document = match toml::from_str(document) {
-        Ok(parsed) => parsed,
+    let parsed = match DeTable::parse(document) {
+        Ok(parsed) => parsed.into_inner(),
         Err(error) => {
-            let line = error.span().map_or(0, |span| line_of(document, span.start));
-            let problem = error.message().trim().replace('\n', ", ");
-            return Err(vec![PlanProblem { line, key: "document".into(), problem }]);
+            let start = error.span().map_or(0, |span| span.start);
+            let before = document.get(..start).unwrap_or(document);
+            let line = before.matches('\n').count() + 1;
+            return whole(line, &error.message().trim().replace('\n', ", "));
         }
     };
-    let mut checks = PlanChecks { document, problems: Vec::new() };
-    let plan = checks.plan(parsed);
-    if checks.problems.is_empty() {
-        Ok(plan)
-    } else {
-        checks.problems.sort_by_key(|problem| problem.line);
-        Err(checks.problems)
+    let mut reader = Reader::new(document);
+    let table = reader.table("", 0, parsed);
+    let plan = reader.plan(table, document);
+    if reader.problems.is_empty()
+        && let Some(plan) = &plan
+    {
+        soundness::check(plan, &mut reader);
+    }
+    reader.problems.sort_by_key(|problem| problem.line);
+    match plan {
+        Some(plan) if reader.problems.is_empty() => Ok(plan),
+        _ => Err(reader.problems),
+    }
+}
+
+impl<'d> Reader<'d> {
+    fn plan(&mut self, mut table: Table<'d>, document: &'d str) -> Option<Plan> {
+        let plan = self.parts_of_plan(&mut table, document);
+        self.close(table);
+        plan
+    }
+
+    fn parts_of_plan(&mut self, table: &mut Table<'d>, document: &'d str) -> Option<Plan> {
+        let plan_id = self.need(table, "plan_id", "write plan_id = \"my-plan\"");
+        let plan_id = plan_id.and_then(|value| self.id(&value));
+        let version = self.need(table, "version", "write version = \"2024.1\"");
+        let version = version.and_then(|value| self.id(&value));
+        let name = self.need(table, "name", "name it for people");
+        let name = name.and_then(|value| self.text(&value));
+        let start_date = self.need(table, "start_date", "write start_date = \"2024-01-01\"");
+        let start_date = start_date.and_then(|value| self.day(&value));
+        let end_date = self.take(table, "end_date").and_then(|value| self.day(&value));
+        let period_start = self.need(table, "period_start", "write period_start = \"01-01\"");
+        let problem = "must be a day that every year has, such as \"07-01\"";
+        let period_start =
+            period_start.and_then(|value| self.parsed(&value, PeriodStart::parse, problem));
+        let hint = "write attribution = \"settlement\", \"discharge\" or \"admission\"";
+        let attribution = self.need(table, "attribution", hint);
+        let attribution: Option<Attribution> = attribution.and_then(|value| self.choice(&value));
+        let hint = "write payment_mode = \"transfer\" or \"hospital_deducts\"";
+        let payment_mode = self.need(table, "payment_mode", hint);
+        let payment_mode: Option<PaymentMode> = payment_mode.and_then(|value| self.choice(&value));
+        let rounding = self.take(table, "rounding");
+        let rounding: Option<Rounding> = rounding.and_then(|value| self.choice(&value));
+        let account_money = self.take(table, "account_money");
+        let account_money: Option<AccountMoney> =
+            account_money.and_then(|value| self.choice(&value));
+        let lines_absent = self.take(table, "lines_absent");
+        let lines_absent: Option<LinesAbsent> = lines_absent.and_then(|value| self.choice(&value));
+        let filing_days =
+            self.take(table, "filing_days").and_then(|value| self.count(&value, 1, 3660));
+        let gap = self.take(table, "renewal_gap_days");
+        let gap = gap.and_then(|value| self.count(&value, 0, 366));
+        let later_payers = self.each(table, "later_payers", |reader, it| reader.digits(&it));
+        let required_facts = self.each(table, "required_facts", |reader, it| reader.choice(&it));
+        let green_ceiling = self.green_ceiling(table);
+        let responsibilities = self.need(table, "responsibilities", "write [[responsibilities]]");
+        let responsibilities = self.responsibilities(responsibilities);
+        let groups = self.each(table, "groups", Reader::group);
+        let exclusions = self.each(table, "exclusions", Reader::exclusion);
+        let item_caps = self.each(table, "item_caps", Reader::item_cap);
+        Some(Plan {
+            plan_id: plan_id?,
+            version: version?,
+            name: name?,
+            start_date: start_date?,
+            end_date,
+            period_start: period_start?,
+            attribution: attribution?,
+            payment_mode: payment_mode?,
+            rounding: rounding.unwrap_or_default(),
+            account_money: account_money.unwrap_or_default(),
+            lines_absent: lines_absent.unwrap_or_default(),
+            filing_days,
+            renewal_gap_days: gap.unwrap_or_default(),
+            later_payers,
+            required_facts,
+            responsibilities,
+            groups,
+            exclusions,
+            item_caps,
+            green_ceiling: green_ceiling?,
+            hash: hex::encode(Sha256::digest(document)),
+        })
+    }
+
+    fn green_ceiling(&mut self, table: &mut Table<'d>) -> Option<Fen> {
+        let hint = "write routing.green_ceiling = \"100000.00\"";
+        let routing = self.need(table, "routing", hint)?;
+        let mut routing = self.inner(routing)?;
+        let ceiling = self.need(&mut routing, "green_ceiling", hint);
+        let ceiling = ceiling.and_then(|value| self.amount(&value));
+        self.close(routing);
+        ceiling
+    }
+
+    fn responsibilities(&mut self, value: Option<Value<'d>>) -> Vec<Responsibility> {
+        let Some(value) = value else { return Vec::new() };
+        let path = value.path.clone();
+        let tables = self.list(value);
+        if tables.is_empty() || tables.len() > RESPONSIBILITIES_MAX {
+            let problem = format!("must be 1 to {RESPONSIBILITIES_MAX}");
+            self.problem(&path, &problem, "write [[responsibilities]]");
+        }
+        tables.into_iter().filter_map(|table| self.responsibility(table)).collect()
     }
 }
 
@@ -127,7 +194,7 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
     let mut must_equal = |key: &str, holds: bool, value: String| {
         if !holds {
             let problem = format!("belongs to the plan, not to a version: it must stay {value}");
-            problems.push(PlanProblem { line: 0, key: key.into(), problem });
+            problems.push(PlanProblem { line: 0, key: key.into(), problem, hint: String::new() });
         }
     };
     let same_period = plan.period_start == first.period_start;
@@ -135,401 +202,35 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
     let same_attribution = plan.attribution == first.attribution;
     let kept = crate::core::decision::code(&first.attribution);
     must_equal("attribution", same_attribution, format!("\"{kept}\""));
+    for other in published.versions(&plan.plan_id) {
+        if other.version != plan.version && other.start_date == plan.start_date {
+            let problem = format!("version {} starts on that day already", other.version);
+            let hint = String::new();
+            problems.push(PlanProblem { line: 0, key: "start_date".into(), problem, hint });
+        }
+        for (index, ours) in plan.responsibilities.iter().enumerate() {
+            let is_other_kind = |theirs: &&Responsibility| {
+                theirs.id == ours.id && kind(&theirs.benefit) != kind(&ours.benefit)
+            };
+            if let Some(theirs) = other.responsibilities.iter().find(is_other_kind) {
+                let (kind, version) = (kind(&theirs.benefit), &other.version);
+                let problem = format!("is the id of {kind} in version {version}");
+                let key = format!("responsibilities[{index}].id");
+                let hint = "counters are kept by id: take another".to_owned();
+                problems.push(PlanProblem { line: 0, key, problem, hint });
+            }
+        }
+    }
     problems
 }
 
-fn line_of(document: &str, offset: usize) -> usize {
-    let before = document.get(..offset).unwrap_or(document);
-    before.matches('\n').count() + 1
-}
-
-struct PlanChecks<'a> {
-    document: &'a str,
-    problems: Vec<PlanProblem>,
-}
-
-impl PlanChecks<'_> {
-    fn plan(&mut self, parsed: Document) -> Plan {
-        let id_offsets: Vec<usize> =
-            parsed.responsibilities.iter().map(|table| table.get_ref().id.span().start).collect();
-        let responsibilities: Vec<_> = parsed
-            .responsibilities
-            .into_iter()
-            .enumerate()
-            .map(|(index, table)| self.responsibility(index, table))
-            .collect();
-        if responsibilities.is_empty() {
-            self.problem("responsibilities", 0, "must name at least one".into());
-        }
-        for (index, responsibility) in responsibilities.iter().enumerate() {
-            let is_taken = |earlier: &Responsibility| earlier.id == responsibility.id;
-            if responsibilities[..index].iter().any(is_taken) {
-                // Counters carry the id: two benefits must not share one by accident.
-                let key = format!("responsibilities[{index}].id");
-                self.problem(&key, id_offsets[index], "is the id of an earlier one".into());
-            }
-        }
-        let exclusions = parsed.exclusions.into_iter().enumerate();
-        let exclusions = exclusions.map(|(index, table)| self.exclusion(index, table)).collect();
-        Plan {
-            plan_id: self.id("plan_id", parsed.plan_id),
-            version: self.id("version", parsed.version),
-            name: self.text("name", parsed.name),
-            start_date: self.start_date(&parsed.start_date),
-            period_start: self.period_start(&parsed.period_start),
-            attribution: parsed.attribution,
-            payment_mode: parsed.payment_mode,
-            required_facts: parsed.required_facts,
-            end_date: None,
-            rounding: Rounding::default(),
-            account_money: AccountMoney::default(),
-            lines_absent: LinesAbsent::default(),
-            filing_days: None,
-            renewal_gap_days: 0,
-            later_payers: vec![],
-            groups: vec![],
-            item_caps: vec![],
-            responsibilities,
-            exclusions,
-            green_ceiling: self.amount("routing.green_ceiling", &parsed.routing.green_ceiling),
-            hash: hex::encode(Sha256::digest(self.document)),
-        }
-    }
-
-    fn responsibility(
-        &mut self,
-        index: usize,
-        table: Spanned<ResponsibilityTable>,
-    ) -> Responsibility {
-        let at = table.span().start;
-        let table = table.into_inner();
-        let key = |name: &str| format!("responsibilities[{index}].{name}");
-        if table.base.is_empty() {
-            self.problem(&key("base"), at, "must name at least one bucket".into());
-        }
-        let mut base = Vec::new();
-        for bucket in table.base {
-            if base.contains(bucket.get_ref()) {
-                self.problem(&key("base"), bucket.span().start, "names a bucket twice".into());
-            }
-            base.push(bucket.into_inner());
-        }
-        if table.limits.len() > 1 {
-            let at = table.limits[1].span().start;
-            self.problem(&key("limits"), at, "names the period's limit twice".into());
-        }
-        let deductible =
-            table.deductible.map(|it| self.amount(&key("deductible.amount"), &it.amount));
-        let period_limit = table
-            .limits
-            .first()
-            .map(|it| self.amount(&key("limits[0].amount"), &it.get_ref().amount));
-        let rate = Rate::parse(table.rate.get_ref()).unwrap_or_else(|| {
-            let problem = "must be a string from \"0\" to \"1\" with at most four decimals";
-            self.problem(&key("rate"), table.rate.span().start, problem.into());
-            Rate::ONE
-        });
-        Responsibility {
-            id: self.id(&key("id"), table.id),
-            name: self.text(&key("name"), table.name),
-            when: Condition {
-                medical_categories: self
-                    .texts(&key("medical_categories"), table.medical_categories),
-                ..Condition::default()
-            },
-            waiting: None,
-            benefit: Benefit::Indemnity(Indemnity {
-                base,
-                items: None,
-                base_max: None,
-                deductible: deductible.map(|amount| Deductible {
-                    amount,
-                    per: Per::Period,
-                    claim_free: vec![],
-                }),
-                share: Share::Rate(rate),
-                lower_rates: vec![],
-                out_of_pocket_max: None,
-            }),
-            limits: period_limit
-                .map(|amount| Limit { amount, per: Per::Period, when: Condition::default() })
-                .into_iter()
-                .collect(),
-        }
-    }
-
-    fn exclusion(&mut self, index: usize, table: Spanned<ExclusionTable>) -> Exclusion {
-        let at = table.span().start;
-        let table = table.into_inner();
-        let key = |name: &str| format!("exclusions[{index}].{name}");
-        let exclusion = Exclusion {
-            name: self.text(&key("name"), table.name),
-            lines: LineSelector {
-                item_codes: self.texts(&key("item_codes"), table.item_codes),
-                charge_classes: self.texts(&key("charge_classes"), table.charge_classes),
-                keywords: self.texts(&key("keywords"), table.keywords),
-            },
-        };
-        if exclusion.lines.is_empty() {
-            let problem = "excludes nothing: name item_codes, charge_classes or keywords";
-            self.problem(&format!("exclusions[{index}]"), at, problem.into());
-        }
-        exclusion
-    }
-
-    fn id(&mut self, key: &str, value: Spanned<String>) -> String {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-        let text = value.get_ref();
-        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
-            let problem = "must be 1 to 64 letters, digits, '-', '_' or '.'";
-            self.problem(key, value.span().start, problem.into());
-        }
-        value.into_inner()
-    }
-
-    fn text(&mut self, key: &str, value: Spanned<String>) -> String {
-        let text = value.get_ref();
-        if text.trim().is_empty() || text.chars().count() > 200 {
-            self.problem(key, value.span().start, "must be 1 to 200 characters".into());
-        }
-        if text.chars().any(char::is_control) {
-            self.problem(key, value.span().start, "must not contain control characters".into());
-        }
-        value.into_inner()
-    }
-
-    fn texts(&mut self, key: &str, values: Vec<Spanned<String>>) -> Vec<String> {
-        let values = values.into_iter().enumerate();
-        values.map(|(index, value)| self.text(&format!("{key}[{index}]"), value)).collect()
-    }
-
-    fn amount(&mut self, key: &str, value: &Spanned<String>) -> Fen {
-        Fen::parse_yuan(value.get_ref()).unwrap_or_else(|error| {
-            self.problem(key, value.span().start, error.to_string());
-            Fen::ZERO
-        })
-    }
-
-    fn start_date(&mut self, value: &Spanned<String>) -> Day {
-        Day::parse(value.get_ref()).unwrap_or_else(|| {
-            let problem = "must be a day such as \"2024-01-01\"";
-            self.problem("start_date", value.span().start, problem.into());
-            Day::EARLIEST
-        })
-    }
-
-    fn period_start(&mut self, value: &Spanned<String>) -> PeriodStart {
-        PeriodStart::parse(value.get_ref()).unwrap_or_else(|| {
-            let problem = "must be a day that every year has, such as \"07-01\"";
-            self.problem("period_start", value.span().start, problem.into());
-            PeriodStart::NEW_YEAR
-        })
-    }
-
-    fn problem(&mut self, key: &str, offset: usize, problem: String) {
-        let line = line_of(self.document, offset);
-        self.problems.push(PlanProblem { line, key: key.into(), problem });
+fn kind(benefit: &Benefit) -> &'static str {
+    match benefit {
+        Benefit::Indemnity(_) => "an indemnity",
+        Benefit::PerDiem(_) => "a per-diem",
+        Benefit::FixedSum(_) => "a fixed sum",
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use expect_test::{Expect, expect};
-
-    use super::*;
-    use crate::core::settlement::Line;
-
-    const SHIPPED: &str = include_str!("../../../deploy/plans/qingdao-rongjun.toml");
-
-    /// Short, valid, and with one of everything, so that a case changes one line.
-    const SMALL: &str = r#"plan_id = "p"
-version = "1"
-name = "N"
-start_date = "2024-01-01"
-period_start = "01-01"
-attribution = "settlement"
-payment_mode = "transfer"
-[routing]
-green_ceiling = "100000.00"
-[[responsibilities]]
-id = "inpatient"
-name = "R"
-base = ["in_scope_copay"]
-deductible = { amount = "5000.00", per = "period" }
-rate = "1"
-limits = [{ amount = "300000.00", per = "period" }]
-[[exclusions]]
-name = "E"
-keywords = ["k"]
-"#;
-
-    /// Reads [`SMALL`] once for each list of edits, with each `from` replaced by its `to`, and prints
-    /// every problem.
-    #[track_caller]
-    fn check(cases: &[&[(&str, &str)]], expected: &Expect) {
-        let mut printed = String::new();
-        for edits in cases {
-            let mut document = SMALL.to_owned();
-            for (from, to) in *edits {
-                assert!(document.contains(from), "{from}");
-                document = document.replacen(from, to, 1);
-            }
-            match read(&document) {
-                Ok(_) => printed += "reads\n",
-                Err(problems) => printed += &text(&problems),
-            }
-        }
-        expected.assert_eq(&printed);
-    }
-
-    fn text(problems: &[PlanProblem]) -> String {
-        let lines: Vec<String> = problems.iter().map(|problem| format!("{problem}\n")).collect();
-        lines.concat()
-    }
-
-    fn line(item_name: &str) -> Line {
-        let line = serde_json::json!({ "line_no": "1", "item_name": item_name, "total": 12_100 });
-        serde_json::from_value(line).unwrap()
-    }
-
-    #[test]
-    fn the_shipped_plan_reads() {
-        let plan = read(SHIPPED).unwrap();
-        assert_eq!((plan.plan_id.as_str(), plan.version.as_str()), ("qingdao-rongjun", "2023.1"));
-        assert_eq!(plan.start_date, Day::parse("2023-07-01").unwrap());
-        assert_eq!(plan.attribution, Attribution::Settlement);
-        assert_eq!(plan.payment_mode, PaymentMode::Transfer);
-        assert!(plan.required_facts.is_empty());
-        assert_eq!(plan.green_ceiling.to_string(), "100,000.00");
-    }
-
-    /// A keyword that hits a medicine takes money from a person.
-    #[test]
-    fn the_shipped_exclusions_miss_medicines_and_treatments() {
-        let exclusions = read(SHIPPED).unwrap().exclusions;
-        let excluded =
-            |name: &str| exclusions.iter().any(|exclusion| exclusion.lines.matches(&line(name)));
-        for name in ["陪护床费", "一次性陪护床位费", "护工费", "病员伙食费", "病历复印费"]
-        {
-            assert!(excluded(name), "{name}");
-        }
-        for name in [
-            "整蛋白型肠内营养剂(含膳食纤维)",
-            "上消化道钡餐费",
-            "电视胸腔镜手术",
-            "心电监护工作站使用费",
-            "无陪护病房护理费",
-            "血管活性肠肽(VIP)测定",
-            "重症监护",
-            "特级护理",
-            "普通病房床位费",
-            "人工血管",
-        ] {
-            assert!(!excluded(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn each_problem_is_reported_at_its_line() {
-        check(
-            &[
-                &[],
-                &[("version", "versoin")],
-                &[("name = \"N\"\n", "")],
-                &[("\"1\"\nlimits", "1.0\nlimits")],
-                &[("\"5000.00\"", "5000.00")],
-                &[("5000.00", "5000.005")],
-                &[("5000.00", "-1.00")],
-                &[("5000.00", "5,000.00")],
-                &[("rate = \"1\"", "rate = \"1.5\"")],
-                &[("rate = \"1\"", "rate = \"0.12345\"")],
-                &[("2024-01-01", "2024-02-30")],
-                &[("01-01\"\nattr", "02-29\"\nattr")],
-                &[("settlement", "payment")],
-                &[("plan_id = \"p\"", "plan_id = \"a b\"")],
-                &[("name = \"N\"", "name = \" \"")],
-                &[("keywords = [\"k\"]\n", "")],
-                &[("keywords = [\"k\"]", "keywords = [\"\"]")],
-                &[("[\"in_scope_copay\"]", "[]")],
-                &[("[\"in_scope_copay\"]", "[\"over_limit\",\n\"over_limit\"]")],
-                &[("per = \"period\"", "per = \"stay\"")],
-            ],
-            &expect![[r#"
-                reads
-                line 2: document: unknown field `versoin`, expected one of `plan_id`, `version`, `name`, `start_date`, `period_start`, `attribution`, `payment_mode`, `required_facts`, `routing`, `responsibilities`, `exclusions`
-                line 1: document: missing field `name`
-                line 15: document: invalid type: floating point `1.0`, expected a string
-                line 14: document: invalid type: floating point `5000.0`, expected a string
-                line 14: responsibilities[0].deductible.amount: must have at most two decimals
-                line 14: responsibilities[0].deductible.amount: must not be negative
-                line 14: responsibilities[0].deductible.amount: must be a plain decimal number of yuan such as 1234.56
-                line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
-                line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
-                line 4: start_date: must be a day such as "2024-01-01"
-                line 5: period_start: must be a day that every year has, such as "07-01"
-                line 6: document: unknown variant `payment`, expected one of `settlement`, `discharge`, `admission`
-                line 1: plan_id: must be 1 to 64 letters, digits, '-', '_' or '.'
-                line 3: name: must be 1 to 200 characters
-                line 17: exclusions[0]: excludes nothing: name item_codes, charge_classes or keywords
-                line 19: exclusions[0].keywords[0]: must be 1 to 200 characters
-                line 10: responsibilities[0].base: must name at least one bucket
-                line 14: responsibilities[0].base: names a bucket twice
-                line 14: document: unknown variant `stay`, expected `period`
-            "#]],
-        );
-    }
-
-    #[test]
-    fn a_plan_pays_for_something() {
-        let head = SMALL.split("[routing]").next().unwrap();
-        let document = format!("{head}responsibilities = []\nrouting.green_ceiling = \"1.00\"\n");
-        let problems = read(&document).unwrap_err();
-        expect!["line 1: responsibilities: must name at least one"]
-            .assert_eq(&problems[0].to_string());
-        assert_eq!(problems.len(), 1);
-    }
-
-    #[test]
-    fn several_problems_are_reported_at_once_in_order() {
-        check(
-            &[&[
-                ("2024-01-01", "soon"),
-                ("01-01\"\nattr", "13-01\"\nattr"),
-                ("100000.00", "1e5"),
-                ("rate = \"1\"", "rate = \"-1\""),
-                ("300000.00", "300000.001"),
-                ("name = \"E\"", "name = \"\""),
-            ]],
-            &expect![[r#"
-                line 4: start_date: must be a day such as "2024-01-01"
-                line 5: period_start: must be a day that every year has, such as "07-01"
-                line 9: routing.green_ceiling: must be a plain decimal number of yuan such as 1234.56
-                line 15: responsibilities[0].rate: must be a string from "0" to "1" with at most four decimals
-                line 16: responsibilities[0].limits[0].amount: must have at most two decimals
-                line 18: exclusions[0].name: must be 1 to 200 characters
-            "#]],
-        );
-    }
-
-    #[test]
-    fn a_document_has_a_size() {
-        let problems = read(&"#".repeat(DOCUMENT_BYTES_MAX + 1)).unwrap_err();
-        assert_eq!(problems[0].to_string(), "line 0: document: must be at most 1 MiB");
-    }
-
-    #[test]
-    fn a_later_version_keeps_what_belongs_to_the_plan() {
-        let mut published = Plans::default();
-        published.publish(std::sync::Arc::new(read(SMALL).unwrap()));
-        let later = SMALL
-            .replace("version = \"1\"", "version = \"2\"")
-            .replace("period_start = \"01-01\"", "period_start = \"07-01\"")
-            .replace("\"settlement\"", "\"discharge\"");
-        let problems = check_against(&read(&later).unwrap(), &published);
-        expect![[r#"
-            line 0: period_start: belongs to the plan, not to a version: it must stay "01-01"
-            line 0: attribution: belongs to the plan, not to a version: it must stay "settlement"
-        "#]]
-        .assert_eq(&text(&problems));
-    }
-}
+mod tests;
