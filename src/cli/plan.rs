@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::Failure;
+use super::claim::LanguageArg;
 use super::client::{connect, told};
 use crate::config::Client;
+use crate::core::explain::{self, Language};
 use crate::core::plan::document;
 use crate::pb;
 use crate::pb::plan_service_client::PlanServiceClient;
@@ -14,10 +16,14 @@ use crate::pb::plan_service_client::PlanServiceClient;
 /// What to do with plans.
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {
-    /// Check a plan file without a server: every problem at its line.
+    /// Check plan files without a server: what each does in words, or every problem at its line.
     Check {
-        /// The plan document, TOML.
-        file: PathBuf,
+        /// Plan documents, TOML.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The language of the words.
+        #[arg(long, value_enum, default_value = "en")]
+        lang: LanguageArg,
     },
     /// Publish a plan file as an immutable version. The same file again changes nothing.
     Publish {
@@ -48,7 +54,7 @@ pub(super) enum PlanCommand {
 
 pub(super) async fn run(command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Check { file } => check(&file),
+        PlanCommand::Check { files, lang } => check(&files, lang),
         PlanCommand::Publish { file, validate_only, server } => {
             publish(read(&file)?, validate_only, &server).await
         }
@@ -64,20 +70,30 @@ fn read(file: &PathBuf) -> Result<String, Failure> {
         .map_err(|error| Failure::told(format!("{}: {error}", file.display())))
 }
 
-fn check(file: &PathBuf) -> Result<(), Failure> {
-    match document::read(&read(file)?) {
-        Ok(plan) => {
-            println!("{}: plan {} {} is sound", file.display(), plan.plan_id, plan.version);
-            Ok(())
-        }
-        Err(problems) => {
-            for problem in &problems {
-                let (line, key) = (problem.line, &problem.key);
-                eprintln!("{}:{line}: {key}: {}", file.display(), problem.told());
+fn check(files: &[PathBuf], lang: LanguageArg) -> Result<(), Failure> {
+    let language = match lang {
+        LanguageArg::Zh => Language::Zh,
+        LanguageArg::En => Language::En,
+    };
+    let mut found = 0;
+    for file in files {
+        match document::read(&read(file)?) {
+            Ok(plan) => {
+                println!("{}: plan {} {} is sound", file.display(), plan.plan_id, plan.version);
+                for line in explain::plan_lines(&plan, language) {
+                    println!("  {line}");
+                }
             }
-            Err(Failure::told(format!("{} problems", problems.len())))
+            Err(problems) => {
+                found += problems.len();
+                for problem in &problems {
+                    let (line, key) = (problem.line, &problem.key);
+                    eprintln!("{}:{line}: {key}: {}", file.display(), problem.told());
+                }
+            }
         }
     }
+    if found == 0 { Ok(()) } else { Err(Failure::told(format!("{found} problems"))) }
 }
 
 async fn publish(document: String, validate_only: bool, server: &Client) -> Result<(), Failure> {

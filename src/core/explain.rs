@@ -6,7 +6,10 @@ use super::route::{Reason, ReasonCode};
 
 mod en;
 mod operands;
+mod plan;
 mod zh;
+
+pub use plan::plan_lines;
 
 /// The language of an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -43,6 +43,18 @@ fn every_scenario_comes_out_to_the_fen() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
+#[test]
+fn every_shipped_plan_is_sound_and_has_a_scenario() {
+    let used: Vec<String> = file::all().iter().flat_map(Scenario::documents).collect();
+    for (path, text) in file::shipped_plans() {
+        if let Err(problems) = document::read(&text) {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            panic!("{path}:\n{}", problems.join("\n"));
+        }
+        assert!(used.contains(&text), "no scenario shows what {path} pays");
+    }
+}
+
 /// The road of a real claim: published documents, the roster, a quote, the submission, on both
 /// databases. The ledger finds what the engine found, and a quote is what a submission gets.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

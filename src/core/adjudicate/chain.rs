@@ -119,23 +119,29 @@ impl Chain {
         };
         let mut lines: Vec<LineDecision> = settlement.lines.iter().map(line).collect();
         for piece in &self.pieces {
-            let mut left = piece.taken.clone();
+            // Most pieces come from few lines, and a part of nothing is nothing.
+            let (rows, mut left): (Vec<usize>, Vec<Fen>) = piece
+                .taken
+                .iter()
+                .copied()
+                .enumerate()
+                .filter(|(_, taken)| !taken.is_zero())
+                .unzip();
             for part in &piece.parts {
-                let shares = spread(part.amount, &left);
-                for ((line, share), left) in lines.iter_mut().zip(&shares).zip(&mut left) {
+                for (index, share) in spread(part.amount, &left).into_iter().enumerate() {
+                    left[index] = left[index] - share;
+                    let Some(line) = lines.get_mut(rows[index]) else { continue };
                     match part.reason {
-                        None => line.payout = line.payout + *share,
-                        reason => add(&mut line.adjustments, reason, *share),
+                        None => line.payout = line.payout + share,
+                        reason => add(&mut line.adjustments, reason, share),
                     }
-                    *left = *left - *share;
-                }
-                if let (Some(left), Some(share)) = (left.last_mut(), shares.last()) {
-                    *left = *left - *share;
                 }
             }
             if piece.rest.is_some() {
-                for (line, left) in lines.iter_mut().zip(left) {
-                    add(&mut line.adjustments, piece.rest, left);
+                for (index, left) in rows.into_iter().zip(left) {
+                    if let Some(line) = lines.get_mut(index) {
+                        add(&mut line.adjustments, piece.rest, left);
+                    }
                 }
             }
         }

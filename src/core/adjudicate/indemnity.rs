@@ -37,9 +37,13 @@ impl<'a> Deciding<'a> {
             let why = Why::Base { responsibility: responsibility.id.clone(), name };
             self.chain.step(whole + self.bill.left(), whole, why);
         }
-        self.chain.open(taken);
         let own = self.tally.open(&responsibility.id);
         let groups = self.groups_of(responsibility);
+        if whole.is_zero() && self.is_one_of_several {
+            // Nothing of the bill falls to it, and the step above says so.
+            return Fen::ZERO;
+        }
+        self.chain.open(taken);
         let mut course = Course {
             responsibility,
             own,

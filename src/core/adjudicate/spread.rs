@@ -23,10 +23,12 @@ pub(super) fn spread(amount: Fen, weights: &[Fen]) -> Vec<Fen> {
     let (mut parts, rests): (Vec<i128>, Vec<i128>) =
         products.map(|product| (product / whole, product % whole)).unzip();
     let missing = i128::from(amount.fen()) - parts.iter().sum::<i128>();
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by_key(|index| std::cmp::Reverse(rests[*index]));
-    for index in order.into_iter().take(usize::try_from(missing).unwrap_or_default()) {
-        parts[index] += 1;
+    if missing > 0 {
+        let mut order: Vec<usize> = (0..weights.len()).collect();
+        order.sort_by_key(|index| std::cmp::Reverse(rests[*index]));
+        for index in order.into_iter().take(usize::try_from(missing).unwrap_or_default()) {
+            parts[index] += 1;
+        }
     }
     let fen = |part: i128| {
         let part = i64::try_from(part).ok().and_then(Fen::new);

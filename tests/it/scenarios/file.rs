@@ -146,14 +146,26 @@ pub struct Expected {
     pub why: String,
 }
 
-/// Every scenario below `tests/scenarios`, by file name.
-pub fn all() -> Vec<Scenario> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(root().join("tests/scenarios"))
+/// Every TOML file of a directory, by name.
+fn toml_files(directory: &str) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(root().join(directory))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .collect();
     paths.sort();
+    paths
+}
+
+/// The plans that are shipped, with their texts.
+pub fn shipped_plans() -> Vec<(String, String)> {
+    let read =
+        |path: PathBuf| (path.display().to_string(), std::fs::read_to_string(&path).unwrap());
+    toml_files("deploy/plans").into_iter().map(read).collect()
+}
+
+/// Every scenario below `tests/scenarios`, by file name.
+pub fn all() -> Vec<Scenario> {
     let read = |path: PathBuf| {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         let text = std::fs::read_to_string(&path).unwrap();
@@ -161,7 +173,7 @@ pub fn all() -> Vec<Scenario> {
             toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
         Scenario { name, ..scenario }
     };
-    paths.into_iter().map(read).collect()
+    toml_files("tests/scenarios").into_iter().map(read).collect()
 }
 
 fn root() -> &'static Path {

@@ -200,6 +200,9 @@ fn a_later_version_keeps_what_belongs_to_the_plan() {
     .assert_eq(&text(&problems));
 }
 
+#[cfg(test)]
+mod soundness;
+
 mod laws {
     use proptest::prelude::*;
 
