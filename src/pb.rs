@@ -60,5 +60,14 @@ mod tests {
         );
         assert!(shown.contains("MemberIdentity(***)"), "{shown}");
         assert!(!shown.contains("3702") && !shown.contains("I71"), "{shown}");
+        let reference = "archive/3702.pdf".to_owned();
+        let documents = vec![DocumentReference { kind: "death_certificate".into(), reference }];
+        let event = InsuredEvent { kind: "death".into(), documents, ..InsuredEvent::default() };
+        let shown = format!(
+            "{:?} {:?}",
+            event.documents,
+            SubmitEventRequest { event: Some(event.clone()), validate_only: false }
+        );
+        assert!(!shown.contains("3702") && !shown.contains("death"), "{shown}");
     }
 }

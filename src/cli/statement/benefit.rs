@@ -17,8 +17,7 @@ pub(in crate::cli) fn of_claim_in_full(claim: &pb::Claim, language: Language) ->
     }
     page.payouts();
     page.reasons();
-    page.heading("下一步", "Next");
-    page.row("", next_step(claim.next_step(), language));
+    page.next();
     page.out
 }
 
@@ -121,6 +120,7 @@ impl Page<'_> {
             let first = &chain[0];
             match first.responsibility.as_str() {
                 "" if first.code == "PAYOUT" => self.heading("合计", "Sum"),
+                "" if self.claim.event.is_some() => self.heading("赔案本身", "The claim itself"),
                 "" => self.heading("从账单到合规费用", "From the bill to what counts"),
                 id => self.heading(&format!("保险责任 {id}"), &format!("Responsibility {id}")),
             }
@@ -209,6 +209,25 @@ impl Page<'_> {
             let state = bare(payout.state().as_str_name(), "PAYOUT_STATE_");
             self.amount(payout.amount_fen, &format!("{kind} {state} {}", payout.payout_id));
         }
+    }
+
+    /// What is to be done. An event has no window where money is collected.
+    fn next(&mut self) {
+        let step = self.claim.next_step();
+        self.heading("下一步", "Next");
+        let text = match step {
+            pb::NextStep::AwaitReview if self.claim.event.is_some() => {
+                self.word("材料待人工核对", "a person looks at the documents")
+            }
+            pb::NextStep::AwaitTransfer if self.claim.event.is_some() => {
+                self.word("赔付将转入其账户", "the payout is transferred")
+            }
+            pb::NextStep::CollectWholeBurden if self.claim.event.is_some() => {
+                self.word("不予赔付", "nothing is paid")
+            }
+            _ => next_step(step, self.language),
+        };
+        self.row("", text);
     }
 
     fn reasons(&mut self) {

@@ -71,7 +71,7 @@ async fn with_fixed_sums(database: &Database) -> Served {
     ledger.publish(FIXED_SUMS.to_owned(), Mode::Record).await.unwrap();
     let mut person = enrolled("RJ-E", CERT_E);
     for coverage in &mut person.coverages {
-        coverage.plan_id = "fixed-sums".to_owned();
+        "fixed-sums".clone_into(&mut coverage.plan_id);
     }
     ledger.enrol(person).await.unwrap().outcome().await.unwrap();
     Served::of(ledger, Limits::default()).await

@@ -316,7 +316,7 @@ fn an_event_has_no_bill() {
             documents 1
 
         Next
-          collect the burden; a person reviews the claim
+          a person looks at the documents
     "#]],
     );
 }
