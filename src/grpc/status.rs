@@ -12,8 +12,6 @@ use crate::intake::Unreadable;
 use crate::ledger::LedgerError;
 use crate::pb::{self, ErrorReason};
 
-mod event;
-
 /// The largest message a caller may send.
 pub(crate) const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 const DOMAIN: &str = "greenlane";
