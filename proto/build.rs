@@ -7,9 +7,12 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 /// Messages with values about a person. Their `Debug` is written by hand in `src/pb.rs` and shows
 /// nothing, so that no log and no panic can.
-const PERSONAL: [&str; 8] = [
+const PERSONAL: [&str; 11] = [
     ".greenlane.v1.Diagnosis",
+    ".greenlane.v1.DocumentReference",
     ".greenlane.v1.Identity",
+    ".greenlane.v1.Illness",
+    ".greenlane.v1.InsuredEvent",
     ".greenlane.v1.Line",
     ".greenlane.v1.Member",
     ".greenlane.v1.MemberClass",
@@ -17,9 +20,17 @@ const PERSONAL: [&str; 8] = [
     ".greenlane.v1.Payee",
     ".greenlane.v1.SubmitMessageRequest",
 ];
-/// What a settlement is made of. A file may hold one a line, so these are read from JSON too; how
-/// amounts and instants are written there is said in `src/pb/json.rs`.
-const IN_FILES: [&str; 5] = ["Diagnosis", "FundPayment", "Line", "MemberIdentity", "Settlement"];
+/// What a settlement and an event are made of. Files hold them, so these are read from JSON too; how
+/// amounts, instants and causes are written there is said in `src/pb/json.rs`.
+const IN_FILES: [&str; 7] = [
+    "Diagnosis",
+    "DocumentReference",
+    "FundPayment",
+    "InsuredEvent",
+    "Line",
+    "MemberIdentity",
+    "Settlement",
+];
 const ROOT: &str = "proto";
 const PACKAGE: &str = "proto/greenlane/v1";
 
@@ -53,6 +64,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                     name if name.ends_with("_fen") && field.proto3_optional() => "optional_fen",
                     name if name.ends_with("_fen") => "fen",
                     name if name.ends_with("_time") => "instant",
+                    "cause" => "cause",
                     _ => continue,
                 };
                 let attribute =

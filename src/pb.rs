@@ -1,5 +1,5 @@
 //! The API as `proto/build.rs` generates it from `proto/greenlane/v1`. Holds no code of ours but
-//! what keeps personal values out of logs, and how a settlement stands in a file.
+//! what keeps personal values out of logs, and how settlements and events stand in files.
 
 pub(crate) mod json;
 
@@ -27,7 +27,19 @@ macro_rules! hide {
     )+};
 }
 
-hide!(Diagnosis, Identity, Line, Member, MemberClass, MemberIdentity, Payee, SubmitMessageRequest,);
+hide!(
+    Diagnosis,
+    DocumentReference,
+    Identity,
+    Illness,
+    InsuredEvent,
+    Line,
+    Member,
+    MemberClass,
+    MemberIdentity,
+    Payee,
+    SubmitMessageRequest,
+);
 
 #[cfg(test)]
 mod tests {
@@ -48,5 +60,14 @@ mod tests {
         );
         assert!(shown.contains("MemberIdentity(***)"), "{shown}");
         assert!(!shown.contains("3702") && !shown.contains("I71"), "{shown}");
+        let reference = "archive/3702.pdf".to_owned();
+        let documents = vec![DocumentReference { kind: "death_certificate".into(), reference }];
+        let event = InsuredEvent { kind: "death".into(), documents, ..InsuredEvent::default() };
+        let shown = format!(
+            "{:?} {:?}",
+            event.documents,
+            SubmitEventRequest { event: Some(event.clone()), validate_only: false }
+        );
+        assert!(!shown.contains("3702") && !shown.contains("death"), "{shown}");
     }
 }

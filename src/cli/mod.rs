@@ -52,7 +52,7 @@ enum Command {
     /// Import and show members (参保对象).
     #[command(subcommand)]
     Member(member::MemberCommand),
-    /// Show claims (赔案).
+    /// Show claims (赔案), and report events without a bill.
     #[command(subcommand)]
     Claim(claim::ClaimCommand),
     /// Send files of messages and settlements (结算), and account for every line once.

@@ -18,6 +18,8 @@ struct RosterLine {
     #[serde(default)]
     coverages: Vec<CoverageLine>,
     payee: Option<PayeeLine>,
+    #[serde(default)]
+    illnesses: Vec<IllnessLine>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,13 @@ struct CoverageLine {
     start_date: String,
     #[serde(default)]
     end_date: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IllnessLine {
+    diagnosis_code: String,
+    since_date: String,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +118,14 @@ pub(super) fn read_line(line: &str) -> Result<pb::Member, String> {
             account_no: payee.account_no,
             bank_code: payee.bank_code,
         }),
+        illnesses: read
+            .illnesses
+            .into_iter()
+            .map(|illness| pb::Illness {
+                diagnosis_code: illness.diagnosis_code,
+                since_date: illness.since_date,
+            })
+            .collect(),
     })
 }
 

@@ -5,6 +5,12 @@ use std::fmt::Write;
 use crate::core::money::Fen;
 use crate::pb;
 
+mod benefit;
+mod columns;
+mod funds;
+
+pub(super) use benefit::of_claim_in_full;
+
 /// The language of an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
@@ -29,26 +35,30 @@ pub(super) fn yuan(fen: i64) -> String {
     Fen::new(fen).map_or_else(|| format!("{fen} fen"), |fen| fen.to_string())
 }
 
-/// A claim with its decision, step by step, and what is to be done.
+/// A claim in short: its decision, step by step, and what is to be done.
 pub(super) fn of_claim(claim: &pb::Claim, language: Language) -> String {
     let mut out = String::new();
-    let settlement = claim.settlement.clone().unwrap_or_default();
     let title = language.of("赔案", "claim");
-    let of = language.of("结算", "settlement");
+    let of = match &claim.event {
+        Some(_) => language.of("事故", "event"),
+        None => language.of("结算", "settlement"),
+    };
     let id = if claim.claim_id.is_empty() {
         language.of("（试算）", "(quote)")
     } else {
         &claim.claim_id
     };
-    let key = format!("{}/{}", settlement.source, settlement.settlement_id);
-    let _ = writeln!(out, "{title} {id}  {of} {key}  {}", standing(claim, language));
+    let (key, standing) = (key(claim), standing(claim, language));
+    let _ = writeln!(out, "{title} {id}  {of} {key}  {standing}");
     if let Some(decision) = &claim.decision {
         for step in &decision.steps {
             let text = language.of(&step.text_zh, &step.text_en);
             let (before, after) = (yuan(step.before_fen), yuan(step.after_fen));
             let _ = writeln!(out, "  {before:>12} → {after:>12}  {text}");
         }
-        let _ = writeln!(out, "  {}", balance_line(&settlement, decision, language));
+        if let Some(settlement) = &claim.settlement {
+            let _ = writeln!(out, "  {}", balance_line(settlement, decision, language));
+        }
     }
     for reason in &claim.review_reasons {
         let evidence: Vec<String> =
@@ -65,6 +75,14 @@ pub(super) fn of_claim(claim: &pb::Claim, language: Language) -> String {
     let next = next_step(claim.next_step(), language);
     let _ = writeln!(out, "  {} {next}", language.of("下一步：", "next:"));
     out
+}
+
+/// The key that its sender knows a claim by.
+fn key(claim: &pb::Claim) -> String {
+    let of_event = claim.event.as_ref().map(|it| format!("{}/{}", it.source, it.event_id));
+    let of_settlement =
+        claim.settlement.as_ref().map(|it| format!("{}/{}", it.source, it.settlement_id));
+    of_event.or(of_settlement).unwrap_or_default()
 }
 
 fn bare<'a>(name: &'a str, prefix: &str) -> &'a str {
@@ -106,7 +124,7 @@ fn balance_line(
 ) -> String {
     let others = settlement.total_fen - decision.burden_fen;
     let (total, others) = (yuan(settlement.total_fen), yuan(others));
-    let (plan, person) = (yuan(decision.payout_fen), yuan(decision.patient_share_fen));
+    let (plan, person) = (yuan(decision.indemnity_fen), yuan(decision.patient_share_fen));
     match language {
         Language::Zh => format!("{total} = 基金及医院 {others} + 本方案 {plan} + 个人 {person}"),
         Language::En => {
@@ -154,13 +172,17 @@ pub(super) fn of_member(member: &pb::Member) -> String {
         let dates = dates(&coverage.start_date, &coverage.end_date);
         let _ = writeln!(out, "  covered by {} {dates}", coverage.plan_id);
     }
+    for illness in &member.illnesses {
+        let _ = writeln!(out, "  illness {} since {}", illness.diagnosis_code, illness.since_date);
+    }
     if member.coverages.is_empty() {
         out.push_str("  no coverage\n");
     }
     out
 }
 
-/// What a member has used and has left.
+/// What a member has used and has left. What a plan does not bound is left out, besides the
+/// deductible and what is paid.
 pub(super) fn of_balances(balances: &[pb::Balance]) -> String {
     let mut out = String::new();
     for balance in balances {
@@ -169,14 +191,7 @@ pub(super) fn of_balances(balances: &[pb::Balance]) -> String {
         let _ = writeln!(out, "  {plan} {responsibility} {start} to {end}");
         for (name, allowance) in [("deductible", &balance.deductible), ("paid", &balance.paid)] {
             let Some(allowance) = allowance else { continue };
-            let used = yuan(allowance.used_fen);
-            let line = match (allowance.limit_fen, allowance.left_fen) {
-                (Some(limit), Some(left)) => {
-                    format!("{used} of {}, {} left", yuan(limit), yuan(left))
-                }
-                _ => used,
-            };
-            let _ = writeln!(out, "    {name:<10} {line}");
+            let _ = writeln!(out, "    {name:<10} {}", allowance_text(allowance));
         }
         let _ = writeln!(
             out,
@@ -184,8 +199,33 @@ pub(super) fn of_balances(balances: &[pb::Balance]) -> String {
             "burden",
             yuan(balance.burden_fen)
         );
+        for (name, allowance) in
+            [("of at most", &balance.out_of_pocket), ("lifetime", &balance.lifetime)]
+        {
+            if let Some(allowance) = allowance.as_ref().filter(|it| it.limit_fen.is_some()) {
+                let _ = writeln!(out, "    {name:<10} {}", allowance_text(allowance));
+            }
+        }
+        let days = balance.days.unwrap_or_default();
+        match (days.limit, days.left) {
+            (Some(limit), Some(left)) => {
+                let _ = writeln!(out, "    {:<10} {} of {limit}, {left} left", "days", days.used);
+            }
+            _ if days.used > 0 => {
+                let _ = writeln!(out, "    {:<10} {}", "days", days.used);
+            }
+            _ => {}
+        }
     }
     out
+}
+
+fn allowance_text(allowance: &pb::Allowance) -> String {
+    let used = yuan(allowance.used_fen);
+    match (allowance.limit_fen, allowance.left_fen) {
+        (Some(limit), Some(left)) => format!("{used} of {}, {} left", yuan(limit), yuan(left)),
+        _ => used,
+    }
 }
 
 /// A refusal inside a stream in one text.

@@ -1,6 +1,7 @@
 //! Names that go both ways between the wire and the core.
 
 use crate::core::claim::ClaimState;
+use crate::core::settlement::Cause;
 use crate::pb;
 
 const CLAIM_STATES: [(ClaimState, pb::ClaimState); 7] = [
@@ -12,6 +13,9 @@ const CLAIM_STATES: [(ClaimState, pb::ClaimState); 7] = [
     (ClaimState::Denied, pb::ClaimState::Denied),
     (ClaimState::Voided, pb::ClaimState::Voided),
 ];
+
+const CAUSES: [(Cause, pb::Cause); 2] =
+    [(Cause::Disease, pb::Cause::Disease), (Cause::Accident, pb::Cause::Accident)];
 
 const PAYEE_KINDS: [(&str, pb::PayeeKind); 3] = [
     ("member", pb::PayeeKind::Member),
@@ -28,6 +32,17 @@ pub(super) fn claim_state(state: ClaimState) -> pb::ClaimState {
 /// The state of the wire; none for `UNSPECIFIED`.
 pub(super) fn claim_state_of(state: pb::ClaimState) -> Option<ClaimState> {
     CLAIM_STATES.iter().find(|(_, wire)| *wire == state).map(|(core, _)| *core)
+}
+
+/// The cause on the wire; `UNSPECIFIED` where it is not known.
+pub(super) fn cause(cause: Option<Cause>) -> pb::Cause {
+    let found = CAUSES.iter().find(|(core, _)| Some(*core) == cause);
+    found.map_or(pb::Cause::Unspecified, |(_, wire)| *wire)
+}
+
+/// The cause of the wire; none for `UNSPECIFIED`.
+pub(super) fn cause_of(cause: pb::Cause) -> Option<Cause> {
+    CAUSES.iter().find(|(_, wire)| *wire == cause).map(|(core, _)| *core)
 }
 
 /// The kind of payee on the wire.

@@ -12,9 +12,9 @@ use crate::intake::Reading;
 use crate::ledger::{Ledger, Mode, Submitted};
 use crate::pb::settlement_service_server::SettlementService;
 use crate::pb::{
-    MessageOutcome, QuoteSettlementRequest, QuoteSettlementResponse, SubmitMessageRequest,
-    SubmitMessageResponse, SubmitSettlementRequest, SubmitSettlementResponse,
-    SubmitSettlementsRequest,
+    MessageOutcome, QuoteSettlementRequest, QuoteSettlementResponse, SubmitEventRequest,
+    SubmitEventResponse, SubmitMessageRequest, SubmitMessageResponse, SubmitSettlementRequest,
+    SubmitSettlementResponse, SubmitSettlementsRequest,
 };
 
 /// Answers `SettlementService`.
@@ -85,6 +85,19 @@ impl SettlementService for Settlements {
         let submitted = self.submit(settlement, Mode::Preview).await?;
         let claim = Some(render::claim(&submitted.claim));
         Ok(Response::new(QuoteSettlementResponse { claim }))
+    }
+
+    async fn submit_event(
+        &self,
+        request: Request<SubmitEventRequest>,
+    ) -> Result<Response<SubmitEventResponse>, Status> {
+        let request = request.into_inner();
+        let event = parse::event(request.event.as_ref()).map_err(Fault::from)?;
+        let submitted = self.submit(event, mode(request.validate_only)).await?;
+        Ok(Response::new(SubmitEventResponse {
+            claim: Some(render::claim(&submitted.claim)),
+            replayed: submitted.replayed,
+        }))
     }
 
     async fn submit_message(

@@ -1,19 +1,21 @@
-//! A settlement as it stands in a file: a JSON object with the field names of the API. Guesses
-//! nothing: a name it does not know is an error. Errors name fields and columns, never a value.
+//! A settlement or an event as it stands in a file: a JSON object with the field names of the API.
+//! Guesses nothing: a name it does not know is an error. Errors name fields and columns, never a
+//! value.
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _};
 use serde_json::error::Category;
 use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
-use super::Settlement;
+use super::{Cause, InsuredEvent, Settlement};
 
 const NO_FEN: &str = "must be fen, an integer or its digits as a text";
 const NO_INSTANT: &str = "must be an instant such as 2024-10-19T11:20:33+08:00";
+const NO_CAUSE: &str = "must be CAUSE_DISEASE or CAUSE_ACCIDENT";
 /// The longest name of a field that an error repeats.
 const NAME_MAX: usize = 40;
 
-/// What is wrong with a settlement in a file.
+/// What is wrong with a settlement or an event in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wrong {
     /// The path of the field, such as `settlement.lines[3].total_fen`.
@@ -24,12 +26,21 @@ pub(crate) struct Wrong {
 
 /// Reads one settlement. What is absent is not known, as on the wire.
 pub(crate) fn settlement(text: &[u8]) -> Result<Settlement, Wrong> {
+    read("settlement", text)
+}
+
+/// Reads one event, likewise.
+pub(crate) fn event(text: &[u8]) -> Result<InsuredEvent, Wrong> {
+    read("event", text)
+}
+
+fn read<T: DeserializeOwned>(what: &str, text: &[u8]) -> Result<T, Wrong> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read = serde_path_to_error::deserialize(&mut reader)
-        .map_err(|error| wrong(error.path(), error.inner()))?;
+        .map_err(|error| wrong(what, error.path(), error.inner()))?;
     match reader.end() {
         Ok(()) => Ok(read),
-        Err(error) => Err(told("settlement".to_owned(), "must end with its object", &error)),
+        Err(error) => Err(told(what.to_owned(), "must end with its object", &error)),
     }
 }
 
@@ -66,6 +77,17 @@ pub(super) fn instant<'de, D: Deserializer<'de>>(
     }))
 }
 
+/// A cause by its name; null and `CAUSE_UNSPECIFIED` are not known.
+pub(super) fn cause<'de, D: Deserializer<'de>>(from: D) -> Result<i32, D::Error> {
+    let raw = <&RawValue>::deserialize(from)?;
+    if raw.get() == "null" {
+        return Ok(Cause::Unspecified.into());
+    }
+    let name: Option<String> = serde_json::from_str(raw.get()).ok();
+    let cause = name.and_then(|name| Cause::from_str_name(&name));
+    cause.map(i32::from).ok_or_else(|| D::Error::custom(NO_CAUSE))
+}
+
 /// A whole number by its text, so that none ever becomes a float.
 fn whole(raw: &RawValue) -> Option<i64> {
     let text = raw.get();
@@ -75,18 +97,19 @@ fn whole(raw: &RawValue) -> Option<i64> {
 }
 
 /// The parser's own text quotes what it met, so only its kind and its place are told.
-fn wrong(path: &Path, error: &serde_json::Error) -> Wrong {
+fn wrong(what: &str, path: &Path, error: &serde_json::Error) -> Wrong {
     let text = error.to_string();
     let twice = text.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
     let problem = match error.classify() {
         Category::Data if text.starts_with(NO_FEN) => NO_FEN,
         Category::Data if text.starts_with(NO_INSTANT) => NO_INSTANT,
+        Category::Data if text.starts_with(NO_CAUSE) => NO_CAUSE,
         Category::Data if text.starts_with("unknown field") => "is no field of the API",
         Category::Data if twice.is_some() => "is given twice",
         Category::Data => "has a value of the wrong kind",
         Category::Syntax | Category::Eof | Category::Io => "is broken JSON",
     };
-    let mut field = "settlement".to_owned();
+    let mut field = what.to_owned();
     for segment in path {
         match segment {
             Segment::Seq { index } => field = format!("{field}[{index}]"),
@@ -145,6 +168,22 @@ mod tests {
         let before = settlement(br#"{"settle_time":"1969-12-31T23:59:59.5Z"}"#).unwrap();
         let time = prost_types::Timestamp { seconds: -1, nanos: 500_000_000 };
         assert_eq!(before.settle_time, Some(time));
+    }
+
+    #[test]
+    fn an_event_is_read_with_the_names_of_the_api() {
+        let text = r#"{"source":"370200","event_id":"E-1","member":{"cert_no":"1"},
+            "kind":"death","event_date":"2024-09-11","cause":"CAUSE_ACCIDENT",
+            "documents":[{"kind":"death_certificate","reference":"archive/1"}]}"#;
+        let read = event(text.as_bytes()).unwrap();
+        assert_eq!((read.cause(), read.event_date.as_str()), (Cause::Accident, "2024-09-11"));
+        assert_eq!(read.documents[0].reference, "archive/1");
+        assert_eq!(event(br#"{"cause":null}"#).unwrap(), InsuredEvent::default());
+        let wrong = event(br#"{"cause":"3702"}"#).unwrap_err();
+        assert_eq!(wrong.field, "event.cause");
+        assert!(wrong.problem.starts_with(NO_CAUSE), "{}", wrong.problem);
+        let wrong = event(br#"{"documents":[{"refrence":"3702"}]}"#).unwrap_err();
+        assert_eq!(wrong.field, "event.documents[0].refrence");
     }
 
     /// One settlement a row: its text, the field that must be named, and the start of why.

@@ -180,6 +180,34 @@ async fn client_commands_do_their_work_on_a_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_reported_from_a_file() {
+    on_sqlite(async |database| {
+        let directory = tempfile::tempdir().unwrap();
+        let server = Process::start(&database, &[]).await;
+        done(&server, &["plan", "publish", PLAN]).await;
+        done(&server, &["member", "import", ROSTER]).await;
+        let event = r#"{"source": "370200", "event_id": "E-1", "kind": "death",
+            "member": {"cert_no": "370299194903120017"}, "event_date": "2024-09-11",
+            "cause": "CAUSE_ACCIDENT",
+            "documents": [{"kind": "death_certificate", "reference": "archive/17"}]}"#;
+        let file = write(&directory, "event.json", event);
+        let tried = done(&server, &["claim", "event", &file, "--validate-only"]).await;
+        assert!(tried.contains("a quote, not recorded"), "{tried}");
+        let reported = done(&server, &["claim", "event", &file, "--language", "zh"]).await;
+        assert!(reported.contains("370200/E-1") && reported.contains("不予赔付"), "{reported}");
+        let again = client(&server, &["claim", "event", &file, "--language", "zh"]).await;
+        assert_eq!(again.out, reported, "the claim as it stands");
+        assert!(again.err.contains("nothing was recorded"), "{again:?}");
+        let wrong = write(&directory, "wrong.json", &event.replace("CAUSE_ACCIDENT", "3702"));
+        let ended = client(&server, &["claim", "event", &wrong]).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.err.contains("event.cause: must be CAUSE_DISEASE or"), "{ended:?}");
+        assert!(!ended.err.contains("3702"), "{ended:?}");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn client_commands_tell_why_they_failed() {
     on_sqlite(async |database| {
         let directory = tempfile::tempdir().unwrap();

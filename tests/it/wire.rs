@@ -3,6 +3,7 @@
 
 mod cases;
 mod errors;
+mod events;
 mod input;
 mod limits;
 mod lists;

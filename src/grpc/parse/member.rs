@@ -4,7 +4,7 @@ use super::limits as own;
 use super::{Problems, missing};
 use crate::core::checks::{Checks, limits};
 use crate::core::day::{Day, Span};
-use crate::core::member::{Class, Coverage, Payee, Roster};
+use crate::core::member::{Class, Coverage, Illness, Payee, Roster};
 use crate::core::personal::Personal;
 use crate::grpc::names::payee_kind_name;
 use crate::pb;
@@ -29,7 +29,7 @@ fn read(message: &pb::Member, checks: &mut Checks) -> Roster {
         name: Some(Personal::new(name)),
         classes: classes(&message.classes, checks),
         coverages: coverages(&message.coverages, checks),
-        illnesses: vec![],
+        illnesses: illnesses(&message.illnesses, checks),
         payee: message.payee.as_ref().map(|it| checks.nested("payee", |checks| payee(it, checks))),
     }
 }
@@ -65,6 +65,31 @@ fn coverages(rows: &[pb::Coverage], checks: &mut Checks) -> Vec<Coverage> {
         })
     };
     rows.iter().enumerate().map(read).collect()
+}
+
+fn illnesses(rows: &[pb::Illness], checks: &mut Checks) -> Vec<Illness> {
+    if !checks.at_most("illnesses", rows.len(), own::ILLNESSES_MAX) {
+        return Vec::new();
+    }
+    let read = |(index, row): (usize, &pb::Illness)| {
+        checks.item("illnesses", index, |checks| {
+            let code = &row.diagnosis_code;
+            let code = checks.required_code("diagnosis_code", code, limits::DIAGNOSIS_CODE_MAX);
+            Illness {
+                diagnosis_code: Personal::new(code),
+                since_date: required_day("since_date", &row.since_date, checks),
+            }
+        })
+    };
+    rows.iter().enumerate().map(read).collect()
+}
+
+/// A day that must be there; where it is wrong, any will do.
+pub(super) fn required_day(field: &str, value: &str, checks: &mut Checks) -> Day {
+    if value.is_empty() {
+        checks.refuse(field, "is required");
+    }
+    checks.day(field, value).unwrap_or(Day::EARLIEST)
 }
 
 fn span(start: &str, end: &str, checks: &mut Checks) -> Span {

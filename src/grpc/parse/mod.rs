@@ -1,10 +1,12 @@
 //! Requests become types of the core, with everything that is wrong with them at once. Decides
 //! nothing: limits are those of [`crate::core::checks::limits`], the same for every edge.
 
+mod event;
 mod member;
 mod query;
 mod settlement;
 
+pub(super) use event::event;
 pub(super) use member::roster;
 pub(super) use query::{
     ClaimQuery, PlanChoice, Who, asked_day, claim_id, claim_query, message, page_size, plan_choice,
@@ -38,6 +40,16 @@ pub(super) mod limits {
     pub(super) const CLASSES_MAX: usize = 100;
     /// Coverages of one member: one a year for a life.
     pub(super) const COVERAGES_MAX: usize = 200;
+    /// Illnesses of one member that were told: a long life has many.
+    pub(super) const ILLNESSES_MAX: usize = 100;
+    /// A word of a plan: what happened, how it came about, what a document is.
+    pub(super) const WORD_MAX: usize = 40;
+    /// Circumstances of one event: a plan asks for a few.
+    pub(super) const CIRCUMSTANCES_MAX: usize = 10;
+    /// Documents that prove one event.
+    pub(super) const DOCUMENTS_MAX: usize = 50;
+    /// Where a document is kept.
+    pub(super) const REFERENCE_MAX: usize = 200;
     /// The holder of an account.
     pub(super) const ACCOUNT_NAME_MAX: usize = 100;
     /// An account number.

@@ -30,10 +30,7 @@ pub(in crate::grpc) fn settlement(
 }
 
 fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
-    let source = checks.region("source", &message.source).unwrap_or_default();
-    if message.source.is_empty() {
-        checks.refuse("source", "is required");
-    }
+    let source = source(&message.source, checks);
     let settlement_id = match id {
         Id::Required => {
             checks.required_code("settlement_id", &message.settlement_id, limits::SETTLEMENT_ID_MAX)
@@ -64,7 +61,7 @@ fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
         settle_time: moment(checks, "settle_time", message.settle_time.as_ref()),
         diagnoses: diagnoses(&message.diagnoses, checks),
         invoice_no: checks.code("invoice_no", &message.invoice_no, limits::INVOICE_NO_MAX),
-        without_basic_insurance: false,
+        without_basic_insurance: message.without_basic_insurance,
         event: None,
         amounts: amounts(message, checks),
         funds: funds(&message.funds, checks),
@@ -72,7 +69,16 @@ fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
     }
 }
 
-fn person(member: Option<&pb::MemberIdentity>, checks: &mut Checks) -> Person {
+/// Who issued the id.
+pub(super) fn source(source: &str, checks: &mut Checks) -> String {
+    if source.is_empty() {
+        checks.refuse("source", "is required");
+    }
+    checks.region("source", source).unwrap_or_default()
+}
+
+/// Whose settlement or event it is.
+pub(super) fn person(member: Option<&pb::MemberIdentity>, checks: &mut Checks) -> Person {
     let Some(member) = member else {
         checks.refuse("member", "is required");
         return Person::default();

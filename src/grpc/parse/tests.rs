@@ -158,6 +158,10 @@ fn good_member() -> pb::Member {
             account_no: "6222020200012345678".into(),
             bank_code: "102452000017".into(),
         }),
+        illnesses: vec![pb::Illness {
+            diagnosis_code: "I25".into(),
+            since_date: "2019-05-06".into(),
+        }],
         ..pb::Member::default()
     }
 }

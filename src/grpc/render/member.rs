@@ -5,7 +5,7 @@ use crate::core::day::Day;
 use crate::core::decision::{Denial, code};
 use crate::core::entitlement::{Balance, Entitlement};
 use crate::core::explain::{Language, denial_text};
-use crate::core::member::{Class, Coverage, Payee, Roster};
+use crate::core::member::{Class, Coverage, Illness, Payee, Roster};
 use crate::core::money::Fen;
 use crate::grpc::names::payee_kind;
 use crate::pb;
@@ -21,6 +21,7 @@ pub(in crate::grpc) fn member(member_id: &str, roster: &Roster) -> pb::Member {
         classes: roster.classes.iter().map(class).collect(),
         coverages: roster.coverages.iter().map(coverage).collect(),
         payee: roster.payee.as_ref().map(payee),
+        illnesses: roster.illnesses.iter().map(illness).collect(),
     }
 }
 
@@ -38,6 +39,13 @@ fn coverage(coverage: &Coverage) -> pb::Coverage {
         plan_id: coverage.plan_id.clone(),
         start_date: coverage.span.start.to_string(),
         end_date: day(coverage.span.end),
+    }
+}
+
+fn illness(illness: &Illness) -> pb::Illness {
+    pb::Illness {
+        diagnosis_code: illness.diagnosis_code.reveal().to_owned(),
+        since_date: illness.since_date.to_string(),
     }
 }
 
@@ -96,6 +104,12 @@ pub(in crate::grpc) fn balance(balance: Balance) -> pb::Balance {
         used_fen: used.fen(),
         left_fen: limit.map(|limit| limit.minus_up_to(used).fen()),
     };
+    let used_days = i64::from(balance.used.days);
+    let days = pb::DayAllowance {
+        limit: balance.days.map(i64::from),
+        used: used_days,
+        left: balance.days.map(|limit| (i64::from(limit) - used_days).max(0)),
+    };
     // No deductible is one of zero; no limit is no bound.
     let deductible = balance.deductible.unwrap_or_default();
     pb::Balance {
@@ -106,5 +120,9 @@ pub(in crate::grpc) fn balance(balance: Balance) -> pb::Balance {
         deductible: Some(allowance(Some(deductible), balance.used.deductible)),
         paid: Some(allowance(balance.limit, balance.used.paid)),
         burden_fen: balance.used.burden.fen(),
+        name: balance.name,
+        days: Some(days),
+        out_of_pocket: Some(allowance(balance.out_of_pocket_max, balance.used.burden)),
+        lifetime: Some(allowance(balance.lifetime_limit, balance.lifetime_paid)),
     }
 }

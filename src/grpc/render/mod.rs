@@ -2,6 +2,8 @@
 
 mod claim;
 mod claim_event;
+mod decision;
+mod event;
 mod member;
 mod settlement;
 

@@ -46,10 +46,11 @@ pub(crate) fn settlement(facts: &Settlement) -> pb::Settlement {
         cash_fen: fen(amounts.cash),
         lines: facts.lines.iter().map(line).collect(),
         invoice_no: text(facts.invoice_no.as_ref()),
+        without_basic_insurance: facts.without_basic_insurance,
     }
 }
 
-fn person(person: &Person) -> pb::MemberIdentity {
+pub(super) fn person(person: &Person) -> pb::MemberIdentity {
     pb::MemberIdentity {
         cert_type: text(person.cert_type.as_ref()),
         cert_no: revealed(person.cert_no.as_ref()),

@@ -72,7 +72,9 @@ fn assert_claim(claim: &pb::Claim, expected: &Expected) {
     assert_eq!(decision.patient_share_fen, expected.share, "{file}");
     let adjusted: i64 = decision.adjustments.iter().map(|part| part.amount_fen).sum();
     let total = claim.settlement.as_ref().unwrap().total_fen;
-    assert_eq!(adjusted + decision.payout_fen, total, "{file} adds up to the bill");
+    assert_eq!(adjusted + decision.indemnity_fen, total, "{file} adds up to the bill");
+    assert_eq!(decision.indemnity_fen + decision.fixed_benefit_fen, decision.payout_fen, "{file}");
+    assert_lines(claim, file);
     let [payout] = &claim.payouts[..] else { panic!("{file} has one payout") };
     assert_eq!(payout.amount_fen, expected.payout, "{file}");
     assert_eq!(payout.state(), pb::PayoutState::Instructed, "{file}");
@@ -82,6 +84,20 @@ fn assert_claim(claim: &pb::Claim, expected: &Expected) {
         assert!(is_chinese(&step.text_zh), "{file}: {step:?}");
         assert!(!step.text_en.is_empty() && !step.code.is_empty(), "{file}: {step:?}");
     }
+}
+
+/// Every line is told, in the order of the bill, and adds up to its own amount.
+fn assert_lines(claim: &pb::Claim, file: &str) {
+    let (lines, decision) =
+        (&claim.settlement.as_ref().unwrap().lines, claim.decision.as_ref().unwrap());
+    assert_eq!(decision.lines.len(), lines.len(), "{file}");
+    for (decided, line) in decision.lines.iter().zip(lines) {
+        assert_eq!((&decided.line_no, decided.total_fen), (&line.line_no, line.total_fen));
+        let adjusted: i64 = decided.adjustments.iter().map(|part| part.amount_fen).sum();
+        assert_eq!(adjusted + decided.payout_fen, decided.total_fen, "{file} {}", line.line_no);
+    }
+    let paid: i64 = decision.lines.iter().map(|line| line.payout_fen).sum();
+    assert!(lines.is_empty() || paid == decision.indemnity_fen, "{file} pays by line {paid}");
 }
 
 fn assert_published_sums(claims: &[pb::Claim]) {
