@@ -154,7 +154,11 @@ fn absent_facts(settlement: &Settlement, plan: &Plan) -> Vec<String> {
         Benefit::Indemnity(_) | Benefit::PerDiem(_) => false,
     };
     let needs_grade = plan.responsibilities.iter().any(|it| is_graded(&it.benefit));
-    if needs_grade && event.grade.is_none() { vec!["grade".to_owned()] } else { Vec::new() }
+    if needs_grade && event.grade.is_none() {
+        vec!["disability_grade".to_owned()]
+    } else {
+        Vec::new()
+    }
 }
 
 /// What the member has used before, by period and, where the plan asks, by stay and by cause.

@@ -288,7 +288,10 @@ impl From<WatchError> for Fault {
 
 fn conflict(field: &'static str) -> Problem {
     let problem = "differs from what is recorded".to_owned();
-    Problem { field: format!("settlement.{field}"), problem }
+    // What belongs to an event is named as its own message has it.
+    let is_of_event = field == "event" || field.starts_with("event.");
+    let field = if is_of_event { field.to_owned() } else { format!("settlement.{field}") };
+    Problem { field, problem }
 }
 
 fn plan_problem(found: PlanProblem) -> Problem {

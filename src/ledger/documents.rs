@@ -54,7 +54,7 @@ impl Documents {
                 continue;
             }
             // A document that was published was read then; what read then reads now.
-            let plan = document::read(&row.body).map_err(|_| StoreError::Corrupt {
+            let plan = document::read_published(&row.body).map_err(|_| StoreError::Corrupt {
                 table: "document",
                 key: format!("{} {}", row.id, row.version),
             })?;

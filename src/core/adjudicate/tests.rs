@@ -251,6 +251,27 @@ fn a_period_that_ended_leaves_its_counters_behind() {
     assert_eq!(decision.counters[0].before, Counters::default());
 }
 
+/// As the first engine wrote it.
+#[test]
+fn a_decision_of_the_first_engine_still_reads() {
+    let written = r#"{"total":900000,"burden":400000,"eligible":400000,
+        "attribution_date":"2024-03-15","period":{"start":"2024-01-01","end":"2024-12-31"},
+        "steps":[{"before":900000,"after":400000,"code":"PRIOR_PAYERS","funds":500000,"hospital":0},
+        {"before":400000,"after":0,"code":"DEDUCTIBLE","responsibility":"inpatient","limit":500000,
+        "used":0,"taken":400000},
+        {"before":0,"after":0,"code":"RATE","responsibility":"inpatient","rate":"1"},
+        {"before":0,"after":0,"code":"PERIOD_LIMIT","responsibility":"inpatient","limit":1000000,
+        "used":0},{"before":0,"after":0,"code":"PAYOUT"}],
+        "adjustments":[{"reason":"PRIOR_PAYER","amount":500000},
+        {"reason":"DEDUCTIBLE","amount":400000}],
+        "counters":[{"plan_id":"plan","period_start":"2024-01-01","responsibility":"inpatient",
+        "before":{"deductible":0,"burden":0,"paid":0},
+        "after":{"deductible":400000,"burden":400000,"paid":0}}]}"#;
+    let bill = settlement("a", 900_000, 400_000);
+    let now = decide(&bill, &plan(500_000, "1", 1_000_000), &CounterBook::new());
+    assert_eq!(serde_json::from_str::<Decision>(written).unwrap(), now);
+}
+
 prop_compose! {
     fn bill()(
         total in 1i64..100_000_000,

@@ -199,7 +199,8 @@ pub enum Why {
         /// The share of the sum.
         rate: Rate,
     },
-    /// What is left of a limit (限额).
+    /// What is left of a limit (限额). Engine 1 knew those of a period only, by another code.
+    #[serde(alias = "PERIOD_LIMIT")]
     Limit {
         /// The responsibility.
         responsibility: String,

@@ -61,8 +61,21 @@ impl fmt::Display for PlanProblem {
 }
 
 /// Reads and checks a plan document: all problems at once, by line. A text that is no TOML has one
-/// problem, its first.
+/// problem, its first. Whether the parts make sense together is looked at once each can be read.
 pub fn read(document: &str) -> Result<Plan, Vec<PlanProblem>> {
+    read_with(document, soundness::check)
+}
+
+/// Reads a document that was published before. It was sound by the rules of its day, and rules that
+/// came later do not make it unreadable.
+pub fn read_published(document: &str) -> Result<Plan, Vec<PlanProblem>> {
+    read_with(document, |_, _| {})
+}
+
+fn read_with(
+    document: &str,
+    check: impl FnOnce(&Plan, &mut Reader<'_>),
+) -> Result<Plan, Vec<PlanProblem>> {
     let whole = |line: usize, problem: &str| {
         let (key, problem) = ("document".to_owned(), problem.to_owned());
         Err(vec![PlanProblem { line, key, problem, hint: String::new() }])
@@ -85,7 +98,7 @@ pub fn read(document: &str) -> Result<Plan, Vec<PlanProblem>> {
     if reader.problems.is_empty()
         && let Some(plan) = &plan
     {
-        soundness::check(plan, &mut reader);
+        check(plan, &mut reader);
     }
     reader.problems.sort_by_key(|problem| problem.line);
     match plan {

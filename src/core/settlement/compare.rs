@@ -47,7 +47,6 @@ impl Settlement {
             discharge_date => "discharge_date",
             settle_time => "settle_time",
             invoice_no => "invoice_no",
-            event => "event",
             amounts.out_of_catalogue => "out_of_catalogue_fen",
             amounts.over_limit => "over_limit_fen",
             amounts.advance_self_pay => "advance_self_pay_fen",
@@ -59,6 +58,7 @@ impl Settlement {
             amounts.account => "account_fen",
             amounts.cash => "cash_fen",
         }
+        changed.extend(self.compare_events(again, &mut merged));
         if self.without_basic_insurance != again.without_basic_insurance {
             changed.push("without_basic_insurance");
         }
@@ -95,6 +95,22 @@ impl Settlement {
 }
 
 impl Settlement {
+    /// Merges what another report of an event adds; gives the fields that differ.
+    fn compare_events(&self, again: &Settlement, merged: &mut Settlement) -> Vec<&'static str> {
+        match (&self.event, &again.event) {
+            (Some(known), Some(again)) => match known.merged(again) {
+                Ok(event) => {
+                    merged.event = Some(event);
+                    Vec::new()
+                }
+                Err(fields) => fields,
+            },
+            (None, None) => Vec::new(),
+            // A bill never becomes an event, nor an event a bill.
+            (Some(_), None) | (None, Some(_)) => vec!["event"],
+        }
+    }
+
     /// This settlement with the certificate spelled as in `known`, where only the case differs.
     fn with_certificate_as(&self, known: &Settlement) -> Settlement {
         let mut spelled = self.clone();

@@ -28,6 +28,37 @@ pub struct InsuredEvent {
     pub documents: Vec<DocumentReference>,
 }
 
+impl InsuredEvent {
+    /// The event with what another report of it adds: a cause, a grade, circumstances that were not
+    /// stated, documents. Else the fields that differ.
+    pub(super) fn merged(&self, again: &InsuredEvent) -> Result<InsuredEvent, Vec<&'static str>> {
+        let mut merged = self.clone();
+        let mut differ = Vec::new();
+        if self.kind != again.kind {
+            differ.push("event.kind");
+        }
+        if self.event_date != again.event_date {
+            differ.push("event.event_date");
+        }
+        match (self.cause, again.cause) {
+            (Some(known), Some(again)) if known != again => differ.push("event.cause"),
+            (known, again) => merged.cause = known.or(again),
+        }
+        match (self.grade, again.grade) {
+            (Some(known), Some(again)) if known != again => differ.push("event.disability_grade"),
+            (known, again) => merged.grade = known.or(again),
+        }
+        if self.circumstances.is_empty() {
+            merged.circumstances.clone_from(&again.circumstances);
+        } else if !again.circumstances.is_empty() && again.circumstances != self.circumstances {
+            differ.push("event.circumstances");
+        }
+        let is_new = |document: &&DocumentReference| !self.documents.contains(document);
+        merged.documents.extend(again.documents.iter().filter(is_new).cloned());
+        if differ.is_empty() { Ok(merged) } else { Err(differ) }
+    }
+}
+
 /// A document that proves an event, kept elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DocumentReference {
@@ -35,4 +66,35 @@ pub struct DocumentReference {
     pub kind: String,
     /// Where the sender keeps it. May tell of a person, so it prints as `***`.
     pub reference: Personal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(kind: &str, grade: Option<u8>, documents: &[&str]) -> InsuredEvent {
+        let document = |reference: &&str| DocumentReference {
+            kind: "report".into(),
+            reference: Personal::new(*reference),
+        };
+        InsuredEvent {
+            kind: kind.into(),
+            event_date: Day::EARLIEST,
+            cause: None,
+            grade,
+            circumstances: vec![],
+            documents: documents.iter().map(document).collect(),
+        }
+    }
+
+    #[test]
+    fn a_later_report_adds_and_never_changes() {
+        let first = event("disability", None, &["D-1"]);
+        let graded = event("disability", Some(4), &["D-2"]);
+        let merged = first.merged(&graded).unwrap();
+        assert_eq!(merged, event("disability", Some(4), &["D-1", "D-2"]));
+        assert_eq!(merged.merged(&first), Ok(merged.clone()), "the first again adds nothing");
+        let other = event("death", Some(5), &[]);
+        assert_eq!(merged.merged(&other), Err(vec!["event.kind", "event.disability_grade"]));
+    }
 }

@@ -149,7 +149,7 @@ async fn another_event_under_a_known_key_is_a_conflict() {
             (conflict.code, &*conflict.reason),
             (Code::AlreadyExists, "SETTLEMENT_CONFLICT")
         );
-        assert_eq!(conflict.metadata["fields"], "event");
+        assert_eq!(conflict.metadata["fields"], "event.event_date");
         assert_eq!(conflict.metadata["claim_id"], claim.claim_id);
         let bill = submit(stay("E-1", CERT_A, 1_000));
         let conflict = told(&client.submit_settlement(bill).await.unwrap_err());
@@ -266,7 +266,7 @@ async fn a_fixed_sum_always_waits_for_a_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_disability_without_its_grade_is_incomplete() {
+async fn a_disability_without_its_grade_is_incomplete_until_it_is_reported_again_with_it() {
     on_every_backend(async |database| {
         let served = with_fixed_sums(&database).await;
         let claim = report(&served, event("E-1", CERT_E, "disability")).await.claim.unwrap();
@@ -274,8 +274,15 @@ async fn a_disability_without_its_grade_is_incomplete() {
         assert_eq!(claim.next_step(), pb::NextStep::SendMissingFacts);
         let [reason] = &claim.review_reasons[..] else { panic!("{claim:?}") };
         assert_eq!(reason.code, "FACT_MISSING");
-        assert_eq!(reason.evidence[0].value, "grade");
+        assert_eq!(reason.evidence[0].value, "disability_grade");
         assert_eq!(claim.decision, None);
+        let graded = pb::InsuredEvent { disability_grade: 2, ..event("E-1", CERT_E, "disability") };
+        let completed = report(&served, graded).await;
+        assert!(!completed.replayed);
+        let completed = completed.claim.unwrap();
+        assert_eq!(completed.claim_id, claim.claim_id);
+        assert_eq!(completed.state(), pb::ClaimState::Pended);
+        assert_eq!(completed.decision.unwrap().payout_fen, 1_530_000);
         served.stop().await;
     })
     .await;

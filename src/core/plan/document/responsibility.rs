@@ -17,7 +17,14 @@ impl<'d> Reader<'d> {
         let id = id.and_then(|id| self.id(&id));
         let name = self.need(&mut table, "name", "name it for people");
         let name = name.and_then(|name| self.text(&name));
-        let when = self.condition_of(&mut table, "when");
+        let mut when = self.condition_of(&mut table, "when");
+        // The first plans had it here; their documents stand as they were published.
+        let categories = self.texts(&mut table, "medical_categories");
+        if !categories.is_empty() && !when.medical_categories.is_empty() {
+            let path = format!("{}.medical_categories", table.path);
+            self.problem(&path, "stands in `when` too", "keep the one in `when`");
+        }
+        when.medical_categories.extend(categories);
         let waiting = self.take(&mut table, "waiting").and_then(|value| self.waiting(value));
         let limits = self.each(&mut table, "limits", Reader::limit);
         let benefit = self.benefit(&mut table);

@@ -200,6 +200,17 @@ fn a_later_version_keeps_what_belongs_to_the_plan() {
     .assert_eq(&text(&problems));
 }
 
+/// What the first release took: categories beside the base, and no rule yet about what makes sense.
+#[test]
+fn a_document_that_was_published_long_ago_still_reads() {
+    let old = SMALL.replace("base = ", "medical_categories = [\"21\"]\nbase = ");
+    let plan = read(&old).unwrap();
+    assert_eq!(plan.responsibilities[0].when.medical_categories, ["21"]);
+    let unsound = SMALL.replace("rate = \"1\"", "rate = \"0\"");
+    assert!(read(&unsound).is_err());
+    assert!(read_published(&unsound).is_ok());
+}
+
 #[cfg(test)]
 mod soundness;
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use expect_test::{Expect, expect};
 
-use super::{SMALL, text};
+use super::SMALL;
 use crate::core::plan::document::read;
 
 /// One of everything that a second responsibility can be, to be spoilt.
