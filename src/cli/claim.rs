@@ -6,8 +6,9 @@ use clap::{Subcommand, ValueEnum};
 
 use super::Failure;
 use super::client::{connect, told};
-use super::statement::{self, Language};
+use super::statement;
 use crate::config::Client;
+use crate::core::explain::Language;
 use crate::pb;
 use crate::pb::claim_service_client::ClaimServiceClient;
 use crate::pb::settlement_service_client::SettlementServiceClient;

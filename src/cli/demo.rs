@@ -10,9 +10,10 @@ use tonic::transport::Channel;
 
 use super::client::told;
 use super::serve::error_chain;
-use super::statement::{self, Language, yuan};
+use super::statement::{self, yuan};
 use super::{Failure, event_line};
 use crate::clock;
+use crate::core::explain::Language;
 use crate::ledger::{DirectoryKey, Ledger};
 use crate::pb;
 use crate::pb::watch_claims_response::Item;

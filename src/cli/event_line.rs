@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::statement::{Language, next_step, standing_text, yuan};
+use super::statement::{next_step, standing_text, yuan};
+use crate::core::explain::Language;
 use crate::pb;
 use crate::pb::watch_claims_response::Item;
 

@@ -1,6 +1,6 @@
 //! `greenlane plan`: plan documents, checked here and published on a server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
@@ -8,22 +8,25 @@ use super::Failure;
 use super::claim::LanguageArg;
 use super::client::{connect, told};
 use crate::config::Client;
-use crate::core::explain::{self, Language};
-use crate::core::plan::document;
+use crate::core::explain::Language;
+use crate::core::plan::document::{self, PlanProblem};
+use crate::core::plan::summary;
 use crate::pb;
 use crate::pb::plan_service_client::PlanServiceClient;
 
 /// What to do with plans.
 #[derive(Subcommand)]
 pub(super) enum PlanCommand {
-    /// Check plan files without a server: what each does in words, or every problem at its line.
+    /// Check plan files without a server: every problem at its line, or what the plan says.
+    ///
+    /// Exits 0 when all of them are sound, 1 otherwise.
     Check {
-        /// Plan documents, TOML.
-        #[arg(required = true)]
+        /// The plan documents, TOML.
+        #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-        /// The language of the words.
-        #[arg(long, value_enum, default_value = "en")]
-        lang: LanguageArg,
+        /// The language of what a plan says.
+        #[arg(long, visible_alias = "lang", value_enum, default_value = "en")]
+        language: LanguageArg,
     },
     /// Publish a plan file as an immutable version. The same file again changes nothing.
     Publish {
@@ -54,7 +57,7 @@ pub(super) enum PlanCommand {
 
 pub(super) async fn run(command: PlanCommand) -> Result<(), Failure> {
     match command {
-        PlanCommand::Check { files, lang } => check(&files, lang),
+        PlanCommand::Check { files, language } => check(&files, language.into()),
         PlanCommand::Publish { file, validate_only, server } => {
             publish(read(&file)?, validate_only, &server).await
         }
@@ -65,35 +68,43 @@ pub(super) async fn run(command: PlanCommand) -> Result<(), Failure> {
     }
 }
 
-fn read(file: &PathBuf) -> Result<String, Failure> {
+fn read(file: &Path) -> Result<String, Failure> {
     std::fs::read_to_string(file)
         .map_err(|error| Failure::told(format!("{}: {error}", file.display())))
 }
 
-fn check(files: &[PathBuf], lang: LanguageArg) -> Result<(), Failure> {
-    let language = match lang {
-        LanguageArg::Zh => Language::Zh,
-        LanguageArg::En => Language::En,
-    };
-    let mut found = 0;
+/// Checks all files: one that cannot be read does not hide what is wrong with the next.
+fn check(files: &[PathBuf], language: Language) -> Result<(), Failure> {
+    let mut unsound = 0;
     for file in files {
-        match document::read(&read(file)?) {
-            Ok(plan) => {
-                println!("{}: plan {} {} is sound", file.display(), plan.plan_id, plan.version);
-                for line in explain::plan_lines(&plan, language) {
-                    println!("  {line}");
-                }
-            }
-            Err(problems) => {
-                found += problems.len();
-                for problem in &problems {
-                    let (line, key) = (problem.line, &problem.key);
-                    eprintln!("{}:{line}: {key}: {}", file.display(), problem.told());
-                }
-            }
+        if let Err(failure) = check_one(file, language) {
+            eprintln!("{failure}");
+            unsound += 1;
         }
     }
-    if found == 0 { Ok(()) } else { Err(Failure::told(format!("{found} problems"))) }
+    match unsound {
+        0 => Ok(()),
+        _ => Err(Failure::told(format!("{unsound} of {} plan files not sound", files.len()))),
+    }
+}
+
+/// Prints what a sound plan says; the failure of another names every problem on a line of its own.
+fn check_one(file: &Path, language: Language) -> Result<(), Failure> {
+    let shown = file.display();
+    match document::read(&read(file)?) {
+        Ok(plan) => {
+            println!("{shown}: plan {} {} is sound", plan.plan_id, plan.version);
+            for line in summary(&plan, language) {
+                println!("  {line}");
+            }
+            Ok(())
+        }
+        Err(problems) => {
+            let told = |it: &PlanProblem| format!("{shown}:{}: {}: {}", it.line, it.key, it.told());
+            let told: Vec<String> = problems.iter().map(told).collect();
+            Err(Failure::told(told.join("\n")))
+        }
+    }
 }
 
 async fn publish(document: String, validate_only: bool, server: &Client) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use crate::core::explain::Language;
 use crate::core::money::Fen;
 use crate::pb;
 
@@ -10,25 +11,6 @@ mod columns;
 mod funds;
 
 pub(super) use benefit::of_claim_in_full;
-
-/// The language of an explanation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Language {
-    /// 简体中文.
-    Zh,
-    /// English.
-    En,
-}
-
-impl Language {
-    /// The one of two texts that is in this language.
-    pub(super) fn of<'a>(self, zh: &'a str, en: &'a str) -> &'a str {
-        match self {
-            Language::Zh => zh,
-            Language::En => en,
-        }
-    }
-}
 
 /// Yuan from the fen of an answer. The server never sends a negative amount.
 pub(super) fn yuan(fen: i64) -> String {

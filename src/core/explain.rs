@@ -6,10 +6,7 @@ use super::route::{Reason, ReasonCode};
 
 mod en;
 mod operands;
-mod plan;
 mod zh;
-
-pub use plan::plan_lines;
 
 /// The language of an explanation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +15,16 @@ pub enum Language {
     Zh,
     /// English.
     En,
+}
+
+impl Language {
+    /// The one of two texts that is in this language.
+    pub fn of<T>(self, zh: T, en: T) -> T {
+        match self {
+            Language::Zh => zh,
+            Language::En => en,
+        }
+    }
 }
 
 /// The stable code of a step.

@@ -15,12 +15,14 @@ pub(crate) mod arbitrary;
 mod benefit;
 mod condition;
 pub mod document;
+mod summary;
 
 pub use benefit::{
     BaseMax, Benefit, ClaimFree, DayLimit, Deductible, FixedSum, Indemnity, Limit, LowerRate, Per,
     PerDiem, Share, Tier,
 };
 pub use condition::{Answer, Circumstances, ClassRange, Condition};
+pub use summary::summary;
 
 /// One published version of a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! The explanation of benefit (理算说明): everything about one claim, on one page.
 
 use super::columns::{hanging, padded};
-use super::{Language, bare, funds, key, next_step, standing, yuan};
+use super::{bare, funds, key, next_step, standing, yuan};
+use crate::core::explain::Language;
 use crate::pb;
 
 /// A claim with every figure, why it is so, and what is to be done.

@@ -1,6 +1,6 @@
 //! What the national codes of funds (基金支付类型, `fund_pay_type`) mean.
 
-use super::Language;
+use crate::core::explain::Language;
 
 /// Code, Chinese name, English name. A region may know more codes than the country.
 const FUNDS: [(&str, &str, &str); 18] = [

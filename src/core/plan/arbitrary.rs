@@ -126,7 +126,7 @@ fn share() -> impl Strategy<Value = Share> {
     prop_oneof![
         3 => rate(1, 10_000).prop_map(Share::Rate),
         2 => (per, tiers).prop_map(|(per, tiers)| Share::Tiers { per, tiers }),
-        1 => rate(0, 10_000).prop_map(Share::RaiseTo),
+        1 => rate(1, 10_000).prop_map(Share::RaiseTo),
     ]
 }
 
@@ -159,7 +159,9 @@ fn indemnity() -> impl Strategy<Value = Indemnity> {
                 base.push(Bucket::InScopeCopay);
             }
             let least = deductible.as_ref().map(|it| it.amount).unwrap_or_default();
-            let base_max = base_above.map(|it| BaseMax { amount: least + it, per: Per::Period });
+            let per = deductible.as_ref().map_or(Per::Claim, |it| it.per);
+            let per = if per == Per::Cause { Per::Period } else { per };
+            let base_max = base_above.map(|it| BaseMax { amount: least + it, per });
             let out_of_pocket_max = borne_above.map(|it| least + it);
             Indemnity { base, items, base_max, deductible, share, lower_rates, out_of_pocket_max }
         })
@@ -179,9 +181,14 @@ fn selector() -> impl Strategy<Value = LineSelector> {
 
 fn per_diem() -> impl Strategy<Value = PerDiem> {
     let per = vec![Per::Claim, Per::Stay, Per::Cause, Per::Period, Per::Lifetime];
-    let limit = (1u16..200, select(per)).prop_map(|(days, per)| DayLimit { days, per });
-    (amount(1, 50_000), 0u16..5, vec(limit, 0..3))
-        .prop_map(|(amount, after_days, day_limits)| PerDiem { amount, after_days, day_limits })
+    let limits = (vec(1u16..200, 2), subsequence(per, 0..=2)).prop_map(|(days, per)| {
+        days.into_iter().zip(per).map(|(days, per)| DayLimit { days, per }).collect()
+    });
+    (amount(1, 50_000), 0u16..5, limits).prop_map(|(amount, after_days, day_limits)| PerDiem {
+        amount,
+        after_days,
+        day_limits,
+    })
 }
 
 fn fixed_sum() -> impl Strategy<Value = FixedSum> {
@@ -209,14 +216,18 @@ fn responsibility() -> impl Strategy<Value = Responsibility> {
             },
         )
     };
-    let of_event = (classes(), texts(&["driving"]), fixed_sum()).prop_map(
-        |(classes, circumstances, benefit)| Responsibility {
+    let most = option::of((amount(1, 5_000_000), select(vec![Per::Period, Per::Lifetime])));
+    let of_event = (classes(), texts(&["driving"]), fixed_sum(), most).prop_map(
+        |(classes, circumstances, benefit, most)| Responsibility {
             id: String::new(),
             name: "身故".into(),
             when: Condition { classes, circumstances, ..Condition::default() },
             waiting: None,
             benefit: Benefit::FixedSum(benefit),
-            limits: vec![],
+            limits: most
+                .map(|(amount, per)| Limit { amount, per, when: Condition::default() })
+                .into_iter()
+                .collect(),
         },
     );
     prop_oneof![

@@ -221,14 +221,10 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
             let hint = String::new();
             problems.push(PlanProblem { line: 0, key: "start_date".into(), problem, hint });
         }
-        for (index, ours) in plan.responsibilities.iter().enumerate() {
-            let is_other_kind = |theirs: &&Responsibility| {
-                theirs.id == ours.id && kind(&theirs.benefit) != kind(&ours.benefit)
-            };
-            if let Some(theirs) = other.responsibilities.iter().find(is_other_kind) {
-                let (kind, version) = (kind(&theirs.benefit), &other.version);
-                let problem = format!("is the id of {kind} in version {version}");
-                let key = format!("responsibilities[{index}].id");
+        for (key, id, ours) in kinds(plan) {
+            let theirs = kinds(other).find(|(_, known, kind)| *known == id && *kind != ours);
+            if let Some((_, _, theirs)) = theirs {
+                let problem = format!("is the id of {theirs} in version {}", other.version);
                 let hint = "counters are kept by id: take another".to_owned();
                 problems.push(PlanProblem { line: 0, key, problem, hint });
             }
@@ -237,12 +233,24 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
     problems
 }
 
-fn kind(benefit: &Benefit) -> &'static str {
-    match benefit {
-        Benefit::Indemnity(_) => "an indemnity",
-        Benefit::PerDiem(_) => "a per-diem",
-        Benefit::FixedSum(_) => "a fixed sum",
-    }
+/// Every id that counters are kept under, with its key and what it names.
+fn kinds(plan: &Plan) -> impl Iterator<Item = (String, &str, &'static str)> {
+    let of_responsibility = |(index, it): (usize, &'_ Responsibility)| {
+        let kind = match it.benefit {
+            Benefit::Indemnity(_) => "an indemnity",
+            Benefit::PerDiem(_) => "a per-diem",
+            Benefit::FixedSum(_) => "a fixed sum",
+        };
+        (format!("responsibilities[{index}].id"), kind)
+    };
+    let responsibilities = plan.responsibilities.iter().enumerate().map(move |it| {
+        let (key, kind) = of_responsibility(it);
+        (key, it.1.id.as_str(), kind)
+    });
+    let groups = plan.groups.iter().enumerate();
+    let groups =
+        groups.map(|(index, group)| (format!("groups[{index}].id"), group.id.as_str(), "a group"));
+    responsibilities.chain(groups)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reading tables of a document: each value with its place, each problem at its line.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
@@ -12,15 +13,21 @@ use super::PlanProblem;
 use crate::core::day::Day;
 use crate::core::money::{Fen, Rate};
 
-/// The most entries of a list.
+/// The most entries of a list: item codes of a drug list are the longest.
 const ENTRIES_MAX: usize = 10_000;
+
+/// The most problems that are told: more help nobody.
+const PROBLEMS_MAX: usize = 1_000;
 
 /// Collects every problem of a document, and where each of its keys stands.
 pub(super) struct Reader<'d> {
-    document: &'d str,
+    /// Where each line ends.
+    line_ends: Vec<usize>,
     pub(super) problems: Vec<PlanProblem>,
     /// The offset of every key that was read, by path.
     places: HashMap<String, usize>,
+    /// The document whose values are read.
+    of: PhantomData<&'d str>,
 }
 
 /// A table while it is read: what was read is gone from it.
@@ -52,13 +59,16 @@ impl Table<'_> {
 
 impl<'d> Reader<'d> {
     pub(super) fn new(document: &'d str) -> Reader<'d> {
-        Reader { document, problems: Vec::new(), places: HashMap::new() }
+        let line_ends = document.match_indices('\n').map(|(end, _)| end).collect();
+        Reader { line_ends, problems: Vec::new(), places: HashMap::new(), of: PhantomData }
     }
 
     /// Notes a problem of the key at an offset.
     fn problem_at(&mut self, at: usize, path: &str, problem: &str, hint: &str) {
-        let before = self.document.get(..at).unwrap_or(self.document);
-        let line = before.matches('\n').count() + 1;
+        if self.problems.len() >= PROBLEMS_MAX {
+            return;
+        }
+        let line = self.line_ends.partition_point(|end| *end < at) + 1;
         let (key, problem, hint) = (path.to_owned(), problem.to_owned(), hint.to_owned());
         self.problems.push(PlanProblem { line, key, problem, hint });
     }

@@ -80,7 +80,7 @@ fn responsibility_keys(responsibility: &Responsibility) -> Keys {
         Benefit::PerDiem(benefit) => {
             let mut inner = Keys::default();
             inner.put("amount", amount(benefit.amount));
-            inner.put("after_days", benefit.after_days);
+            inner.maybe("after_days", (benefit.after_days > 0).then_some(benefit.after_days));
             inner.tables(
                 "day_limits",
                 benefit.day_limits.iter().map(|limit| {

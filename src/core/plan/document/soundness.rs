@@ -19,6 +19,21 @@ pub(super) fn check(plan: &Plan, reader: &mut Reader<'_>) {
     }
 }
 
+/// Of what something decides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Bill,
+    Event,
+    Both,
+}
+
+fn of_kind(responsibility: &Responsibility) -> Of {
+    match responsibility.benefit {
+        Benefit::Indemnity(_) | Benefit::PerDiem(_) => Of::Bill,
+        Benefit::FixedSum(_) => Of::Event,
+    }
+}
+
 struct Soundness<'a, 'r, 'd> {
     plan: &'a Plan,
     reader: &'r mut Reader<'d>,
@@ -34,7 +49,13 @@ impl<'a> Soundness<'a, '_, '_> {
         if plan.end_date.is_some_and(|end| end < plan.start_date) {
             self.tell("end_date", "lies before start_date", "the last day is the later one");
         }
-        if plan.renewal_gap_days > 0 && !plan.responsibilities.iter().any(looks_at_renewal) {
+        let by_group = |group: &Group| {
+            group.deductible.as_ref().is_some_and(|it| !it.claim_free.is_empty())
+                || group.limits.iter().any(|limit| limit.when.pre_existing.is_some())
+        };
+        let is_used =
+            plan.responsibilities.iter().any(looks_at_renewal) || plan.groups.iter().any(by_group);
+        if plan.renewal_gap_days > 0 && !is_used {
             let hint = "it serves waiting periods, claim_free and pre_existing only";
             self.tell("renewal_gap_days", "is of no use in this plan", hint);
         }
@@ -67,16 +88,12 @@ impl<'a> Soundness<'a, '_, '_> {
 
     fn responsibility(&mut self, index: usize, responsibility: &Responsibility) {
         let path = format!("responsibilities[{index}]");
-        self.condition(&format!("{path}.when"), &responsibility.when);
+        let of = of_kind(responsibility);
+        self.condition(&format!("{path}.when"), &responsibility.when, of);
         if let Some(unless) = responsibility.waiting.as_ref().and_then(|it| it.unless.as_ref()) {
-            self.condition(&format!("{path}.waiting.unless"), unless);
+            self.condition(&format!("{path}.waiting.unless"), unless, of);
         }
-        self.limits(&path, &responsibility.limits);
-        let is_event = matches!(responsibility.benefit, Benefit::FixedSum(_));
-        if !is_event && !responsibility.when.circumstances.is_empty() {
-            let hint = "only events of a fixed_sum have circumstances";
-            self.tell(&format!("{path}.when.circumstances"), "can never hold", hint);
-        }
+        self.limits(&path, &responsibility.limits, of);
         match &responsibility.benefit {
             Benefit::Indemnity(benefit) => {
                 self.indemnity(&path, benefit);
@@ -89,25 +106,19 @@ impl<'a> Soundness<'a, '_, '_> {
             Benefit::PerDiem(benefit) => {
                 self.need_fact(&format!("{path}.per_diem"), Fact::Stay);
                 for (number, limit) in benefit.day_limits.iter().enumerate() {
+                    let path = format!("{path}.per_diem.day_limits[{number}]");
                     if limit.per == Per::Cause {
-                        let path = format!("{path}.per_diem.day_limits[{number}].per");
-                        self.need_fact(&path, Fact::Diagnosis);
+                        self.need_fact(&format!("{path}.per"), Fact::Diagnosis);
+                    }
+                    let earlier = &benefit.day_limits[..number];
+                    if earlier.iter().any(|it| it.per == limit.per) {
+                        self.tell(&path, "limits the same thing twice", "keep the smaller one");
                     }
                 }
             }
             Benefit::FixedSum(benefit) => {
                 if !benefit.grades.is_empty() && benefit.grades.iter().all(|it| *it == Rate::ZERO) {
                     self.tell(&format!("{path}.fixed_sum.grades"), "can never pay", "");
-                }
-                let stated = Condition {
-                    causes: responsibility.when.causes.clone(),
-                    classes: responsibility.when.classes.clone(),
-                    circumstances: responsibility.when.circumstances.clone(),
-                    ..Condition::default()
-                };
-                if stated != responsibility.when {
-                    let hint = "an event states causes and circumstances, a member has classes";
-                    self.tell(&format!("{path}.when"), "asks what no event states", hint);
                 }
             }
         }
@@ -116,10 +127,12 @@ impl<'a> Soundness<'a, '_, '_> {
     fn indemnity(&mut self, path: &str, benefit: &Indemnity) {
         if let Some(deductible) = &benefit.deductible {
             self.deductible(&format!("{path}.deductible"), deductible);
+            // Where the deductible is borne anew inside the span of the maximum, or once in it, no
+            // claim of the span ever goes beyond it.
+            let least = deductible.claim_free.last().map_or(deductible.amount, |it| it.amount);
+            let is_whole = |per: Per| per == deductible.per || is_inside(deductible.per, per);
             let max = benefit.base_max.as_ref();
-            let is_inside =
-                |per: Per| per == deductible.per || matches!(per, Per::Claim | Per::Stay);
-            if max.is_some_and(|max| is_inside(max.per) && max.amount <= deductible.amount) {
+            if max.is_some_and(|max| is_whole(max.per) && max.amount <= least) {
                 let hint = "what counts must be more than what stays with the person";
                 self.tell(&format!("{path}.base_max"), "is not above the deductible", hint);
             }
@@ -129,7 +142,7 @@ impl<'a> Soundness<'a, '_, '_> {
         self.share(path, benefit);
         for (number, lower) in benefit.lower_rates.iter().enumerate() {
             let path = format!("{path}.lower_rates[{number}]");
-            self.condition(&format!("{path}.when"), &lower.when);
+            self.condition(&format!("{path}.when"), &lower.when, Of::Bill);
             if lower.when.is_always() {
                 let hint = "without a condition the rate itself is never used";
                 self.tell(&path, "always applies", hint);
@@ -173,7 +186,10 @@ impl<'a> Soundness<'a, '_, '_> {
                     self.tell(&at, "can never pay", "");
                 }
             }
-            Share::RaiseTo(_) => {
+            Share::RaiseTo(rate) => {
+                if *rate == Rate::ZERO {
+                    self.tell(&format!("{path}.raise_to"), "can never pay", "");
+                }
                 if !benefit.base.contains(&crate::core::plan::Bucket::InScopeCopay) {
                     let hint = "it raises what is reimbursed in scope: add \"in_scope_copay\"";
                     self.tell(&format!("{path}.base"), "lacks what raise_to looks at", hint);
@@ -215,10 +231,10 @@ impl<'a> Soundness<'a, '_, '_> {
         }
     }
 
-    fn limits(&mut self, path: &str, limits: &[Limit]) {
+    fn limits(&mut self, path: &str, limits: &[Limit], of: Of) {
         for (number, limit) in limits.iter().enumerate() {
             let path = format!("{path}.limits[{number}]");
-            self.condition(&format!("{path}.when"), &limit.when);
+            self.condition(&format!("{path}.when"), &limit.when, of);
             match limit.per {
                 Per::Day => self.need_fact(&format!("{path}.per"), Fact::Stay),
                 Per::Cause => self.need_fact(&format!("{path}.per"), Fact::Diagnosis),
@@ -231,7 +247,8 @@ impl<'a> Soundness<'a, '_, '_> {
         }
     }
 
-    fn condition(&mut self, path: &str, when: &Condition) {
+    fn condition(&mut self, path: &str, when: &Condition, of: Of) {
+        self.stated(path, when, of);
         let looks_at_diagnosis = when.pre_existing.is_some()
             || !when.diagnoses.is_empty()
             || !when.not_diagnoses.is_empty();
@@ -247,6 +264,24 @@ impl<'a> Soundness<'a, '_, '_> {
             || contradicts(&when.regions, &when.not_regions)
         {
             self.tell(path, "can never hold", "it wants what it rules out");
+        }
+    }
+
+    /// What a condition looks at must be something that is stated at all.
+    fn stated(&mut self, path: &str, when: &Condition, of: Of) {
+        if of == Of::Bill && !when.circumstances.is_empty() {
+            let hint = "only events of a fixed_sum have circumstances";
+            self.tell(&format!("{path}.circumstances"), "can never hold", hint);
+        }
+        let of_event = Condition {
+            causes: when.causes.clone(),
+            classes: when.classes.clone(),
+            circumstances: when.circumstances.clone(),
+            ..Condition::default()
+        };
+        if of == Of::Event && of_event != *when {
+            let hint = "an event states causes and circumstances, a member has classes";
+            self.tell(path, "asks what no event states", hint);
         }
     }
 
@@ -268,7 +303,14 @@ impl<'a> Soundness<'a, '_, '_> {
 
     fn group(&mut self, index: usize, group: &Group) {
         let path = format!("groups[{index}]");
-        self.limits(&path, &group.limits);
+        let members = self.plan.responsibilities.iter();
+        let members = members.filter(|it| group.responsibilities.contains(&it.id)).map(of_kind);
+        let members: Vec<Of> = members.collect();
+        let of = match members[..] {
+            [first, ..] if members.iter().all(|it| *it == first) => first,
+            _ => Of::Both,
+        };
+        self.limits(&path, &group.limits, of);
         if group.deductible.is_none()
             && group.out_of_pocket_max.is_none()
             && group.limits.is_empty()
@@ -317,6 +359,15 @@ impl<'a> Soundness<'a, '_, '_> {
         if group.out_of_pocket_max.is_some() && has_most {
             self.tell(at, "has another out-of-pocket maximum", "keep one");
         }
+    }
+}
+
+/// Whether every span of one kind lies inside a span of another kind.
+fn is_inside(inner: Per, outer: Per) -> bool {
+    match inner {
+        Per::Claim | Per::Day => matches!(outer, Per::Stay | Per::Period),
+        Per::Stay => outer == Per::Period,
+        Per::Cause | Per::Period | Per::Lifetime => false,
     }
 }
 

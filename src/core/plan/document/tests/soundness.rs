@@ -55,6 +55,22 @@ const SPOILT: &[(&str, &str, &str)] = &[
         "rate = \"1\"\nbase_max = { amount = \"5000.00\", per = \"period\" }",
     ),
     (
+        "a base by claim below the deductible of a period, which pays later",
+        "rate = \"1\"",
+        "rate = \"1\"\nbase_max = { amount = \"3000.00\", per = \"claim\" }",
+    ),
+    (
+        "a base of a period below the deductible of each claim",
+        "per = \"period\" }\nrate = \"1\"",
+        "per = \"claim\" }\nrate = \"1\"\nbase_max = { amount = \"3000.00\", per = \"period\" }",
+    ),
+    ("raised to nothing", "rate = \"1\"", "raise_to = \"0\""),
+    (
+        "circumstances of a bill's limit",
+        "per = \"period\" }]",
+        "per = \"period\", when = { circumstances = [\"driving\"] } }]",
+    ),
+    (
         "overlapping tiers",
         "rate = \"0.8\"",
         "tiers = [{ up_to = \"200.00\", rate = \"0.5\" }, { up_to = \"100.00\", rate = \"0.6\" }, \
@@ -164,6 +180,14 @@ fn what_can_never_pay_bind_or_be_counted_is_refused() {
               line 16: responsibilities[0].limits[0].amount: must be more than 0.00 (leave it out where there is none)
             a base below the deductible:
               line 16: responsibilities[0].base_max: is not above the deductible (what counts must be more than what stays with the person)
+            a base by claim below the deductible of a period, which pays later:
+              is sound
+            a base of a period below the deductible of each claim:
+              line 16: responsibilities[0].base_max: is not above the deductible (what counts must be more than what stays with the person)
+            raised to nothing:
+              line 15: responsibilities[0].raise_to: can never pay
+            circumstances of a bill's limit:
+              line 16: responsibilities[0].limits[0].when.circumstances: can never hold (only events of a fixed_sum have circumstances)
             overlapping tiers:
               line 24: responsibilities[1].tiers[1].up_to: overlaps the tier before (each tier ends above the one before it)
             tiers with an end:
