@@ -170,17 +170,18 @@ pub(super) fn of_balances(balances: &[pb::Balance]) -> String {
     for balance in balances {
         let (plan, responsibility) = (&balance.plan_id, &balance.responsibility);
         let (start, end) = (&balance.period_start, &balance.period_end);
-        let _ = writeln!(out, "  {plan} {responsibility} {start} to {end}");
-        for (name, allowance) in [("deductible", &balance.deductible), ("paid", &balance.paid)] {
+        let name = &balance.name;
+        let _ = writeln!(out, "  {plan} {responsibility} {name} {start} to {end}");
+        // A benefit without a deductible says nothing of one.
+        let deductible = balance.deductible.as_ref().filter(|it| it.limit_fen > Some(0));
+        for (name, allowance) in [("deductible", deductible), ("paid", balance.paid.as_ref())] {
             let Some(allowance) = allowance else { continue };
             let _ = writeln!(out, "    {name:<10} {}", allowance_text(allowance));
         }
-        let _ = writeln!(
-            out,
-            "    {:<10} {} eligible, borne by the person",
-            "burden",
-            yuan(balance.burden_fen)
-        );
+        if balance.burden_fen > 0 {
+            let burden = yuan(balance.burden_fen);
+            let _ = writeln!(out, "    {:<10} {burden} eligible, borne by the person", "burden");
+        }
         for (name, allowance) in
             [("of at most", &balance.out_of_pocket), ("lifetime", &balance.lifetime)]
         {

@@ -198,7 +198,7 @@ impl<'a> Deciding<'a> {
             period,
             bill,
             excluded,
-            chain: Chain::default(),
+            chain: Chain::for_responsibilities(plan.responsibilities.len()),
             tally: Tally::new(usage, plan, period),
             borne: case.burden,
             later,

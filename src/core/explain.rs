@@ -1,6 +1,6 @@
 //! Decisions in words that a member can check by hand, in Chinese and English.
 
-use super::decision::{Denial, Step, TierShare, Why};
+use super::decision::{AdjustmentReason, Denial, Step, TierShare, Why};
 use super::plan::Per;
 use super::route::{Reason, ReasonCode};
 
@@ -93,6 +93,35 @@ pub fn denial_text(denial: Denial, language: Language) -> &'static str {
         (Denial::FilingLimit, Language::Zh) => "超过申请时效",
         (Denial::FilingLimit, Language::En) => "the claim came in after the filing limit",
     }
+}
+
+/// Why a part of a bill is not paid, as a label.
+pub fn adjustment_text(reason: AdjustmentReason, language: Language) -> &'static str {
+    use AdjustmentReason as R;
+    let (zh, en) = match reason {
+        R::PriorPayer => ("先行支付", "paid by others"),
+        R::HospitalBorne => ("医院负担", "borne by the hospital"),
+        R::NonCoveredItem => ("不予支付项目", "excluded item"),
+        R::ItemMax => ("超出单项限额", "beyond the item's limit"),
+        R::AccountMoney => ("个人账户支付", "from the personal account"),
+        R::BaseMax => ("超出基数封顶", "beyond what counts"),
+        R::NonCoveredBase => ("不在保险责任内", "not covered"),
+        R::Deductible => ("起付线", "deductible"),
+        R::Coinsurance => ("按比例自付", "the person's share"),
+        R::BenefitMax => ("超出限额", "beyond a limit"),
+        R::NotEligible => ("无保障", "no coverage"),
+        R::BeforeCoverage => ("早于保障期", "before the coverage"),
+        R::AfterCoverage => ("不在保障期内", "after the coverage"),
+        R::PlanNotInForce => ("方案未生效", "no plan in force"),
+        R::ServiceNotCovered => ("医疗类别不在责任内", "treatment not covered"),
+        R::ClassNotCovered => ("优抚类别不在责任内", "class not covered"),
+        R::HospitalNotCovered => ("医院不在责任内", "hospital not covered"),
+        R::RegionNotCovered => ("就医地不在责任内", "region not covered"),
+        R::PreExisting => ("既往症", "pre-existing illness"),
+        R::WaitingPeriod => ("等待期", "waiting period"),
+        R::FilingLimit => ("超过申请时效", "filed too late"),
+    };
+    language.of(zh, en)
 }
 
 /// Why a person must look.

@@ -1,8 +1,12 @@
 //! The explanation of benefit (理算说明): everything about one claim, on one page.
 
+use serde::Deserialize;
+use serde::de::value::{Error as ValueError, StrDeserializer};
+
 use super::columns::{hanging, padded};
 use super::{bare, funds, key, next_step, standing, yuan};
-use crate::core::explain::Language;
+use crate::core::decision::AdjustmentReason;
+use crate::core::explain::{Language, adjustment_text};
 use crate::pb;
 
 /// A claim with every figure, why it is so, and what is to be done.
@@ -177,11 +181,12 @@ impl Page<'_> {
     }
 
     fn counters(&mut self, counters: &[pb::CounterChange]) {
-        if counters.is_empty() {
+        let mut used = counters.iter().filter(|row| row.before > 0 || row.after > 0).peekable();
+        if used.peek().is_none() {
             return;
         }
         self.heading("累计：之前 → 之后", "Counters: before → after");
-        for row in counters {
+        for row in used {
             let counted = |value: i64| match row.unit.as_str() {
                 "fen" => yuan(value),
                 _ => value.to_string(),
@@ -261,7 +266,11 @@ fn adjusted(adjustment: &pb::Adjustment, language: Language) -> String {
         "" => String::new(),
         carc => format!("CARC {carc}"),
     };
-    let text = format!("{group} {}{:<22}{carc}", padded(who, 12), adjustment.reason_code);
+    let reason = StrDeserializer::<ValueError>::new(&adjustment.reason_code);
+    let label = AdjustmentReason::deserialize(reason)
+        .map_or("", |reason| adjustment_text(reason, language));
+    let code = &adjustment.reason_code;
+    let text = format!("{group} {}{code:<20}{}{label}", padded(who, 12), padded(&carc, 10));
     text.trim_end().to_owned()
 }
 

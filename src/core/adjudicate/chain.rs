@@ -31,6 +31,11 @@ struct Part {
 }
 
 impl Chain {
+    /// With room for the chains of that many responsibilities.
+    pub(super) fn for_responsibilities(count: usize) -> Chain {
+        Chain { steps: Vec::with_capacity(2 + 4 * count), pieces: Vec::with_capacity(2 + count) }
+    }
+
     pub(super) fn step(&mut self, before: Fen, after: Fen, why: Why) {
         self.steps.push(Step { before, after, why });
     }

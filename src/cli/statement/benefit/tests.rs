@@ -170,64 +170,64 @@ fn a_claim_in_english() {
         &claim(),
         Language::En,
         expect![[r#"
-        Explanation of benefit
-          claim         3-18442
-          settlement    370200/S-4
-          standing      APPROVED by the green channel
-          member        01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42
-          admission     2024-09-28
-          discharge     2024-10-19
-          hospital      H37029999001
-          plan          qingdao-rongjun 2023.1
-          decided as of 2024-10-19
-          period        2024-01-01 to 2024-12-31
+            Explanation of benefit
+              claim         3-18442
+              settlement    370200/S-4
+              standing      APPROVED by the green channel
+              member        01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42
+              admission     2024-09-28
+              discharge     2024-10-19
+              hospital      H37029999001
+              plan          qingdao-rongjun 2023.1
+              decided as of 2024-10-19
+              period        2024-01-01 to 2024-12-31
 
-        Prior payers
-               110,000.00  390100  residents' basic fund
-                   111.80  990077
-                   505.01  borne by the hospital
+            Prior payers
+                   110,000.00  390100  residents' basic fund
+                       111.80  990077
+                       505.01  borne by the hospital
 
-        From the bill to what counts
-               168,320.75 →     57,703.94  funds have paid
-                57,703.94 →     57,582.94  the escort bed
+            From the bill to what counts
+                   168,320.75 →     57,703.94  funds have paid
+                    57,703.94 →     57,582.94  the escort bed
 
-        Responsibility inpatient
-                57,582.94 →     57,582.94  inpatient expense: all that counts
-                57,582.94 →     52,582.94  deductible of 5,000.00 a year, 0.00 already borne, 5,000.00 taken
-                                           now; 52,582.94 is left
+            Responsibility inpatient
+                    57,582.94 →     57,582.94  inpatient expense: all that counts
+                    57,582.94 →     52,582.94  deductible of 5,000.00 a year, 0.00 already borne, 5,000.00 taken
+                                               now; 52,582.94 is left
 
-        Responsibility daily
-                     0.00 →        300.00  daily benefit: 100.00 for each of 3 days
+            Responsibility daily
+                         0.00 →        300.00  daily benefit: 100.00 for each of 3 days
 
-        Sum
-                52,882.94 →     52,882.94  the payout
+            Sum
+                    52,882.94 →     52,882.94  the payout
 
-        Who bears the bill
-               110,111.80  OA other payer PRIOR_PAYER           CARC 23
-                   505.01  CO hospital    HOSPITAL_BORNE        CARC 45
-                   121.00  PR person      NON_COVERED_ITEM      CARC 96
-                 5,000.00  PR person      DEDUCTIBLE            CARC 1
-                52,582.94  the plan
-          ---------------
-               168,320.75  the bill
-                 5,121.00  of it the person's share
-                   300.00  beside it in fixed sums, whatever the bill says
+            Who bears the bill
+                   110,111.80  OA other payer PRIOR_PAYER         CARC 23   paid by others
+                       505.01  CO hospital    HOSPITAL_BORNE      CARC 45   borne by the hospital
+                       121.00  PR person      NON_COVERED_ITEM    CARC 96   excluded item
+                     5,000.00  PR person      DEDUCTIBLE          CARC 1    deductible
+                    52,582.94  the plan
+              ---------------
+                   168,320.75  the bill
+                     5,121.00  of it the person's share
+                       300.00  beside it in fixed sums, whatever the bill says
 
-        Lines: amount, paid
-                   121.00            0.00  F0001 陪护床
-                                   121.00  PR person      NON_COVERED_ITEM      CARC 96
+            Lines: amount, paid
+                       121.00            0.00  F0001 陪护床
+                                       121.00  PR person      NON_COVERED_ITEM    CARC 96   excluded item
 
-        Counters: before → after
-                     0.00 →      5,000.00  inpatient deductible
-                     0.00 →     52,582.94  inpatient paid
-                        0 →             3  inpatient days
+            Counters: before → after
+                         0.00 →      5,000.00  inpatient deductible
+                         0.00 →     52,582.94  inpatient paid
+                            0 →             3  inpatient days
 
-        Payouts
-                52,882.94  PAYMENT INSTRUCTED 3-18442/1
+            Payouts
+                    52,882.94  PAYMENT INSTRUCTED 3-18442/1
 
-        Next
-          collect the burden; the payout is transferred
-    "#]],
+            Next
+              collect the burden; the payout is transferred
+        "#]],
     );
 }
 
@@ -237,64 +237,64 @@ fn a_claim_in_chinese() {
         &claim(),
         Language::Zh,
         expect![[r#"
-        理算说明
-          赔案          3-18442
-          结算          370200/S-4
-          状态          绿色通道通过
-          参保对象      01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42
-          入院日期      2024-09-28
-          出院日期      2024-10-19
-          医院          H37029999001
-          方案版本      qingdao-rongjun 2023.1
-          归属日期      2024-10-19
-          保单年度      2024-01-01 至 2024-12-31
+            理算说明
+              赔案          3-18442
+              结算          370200/S-4
+              状态          绿色通道通过
+              参保对象      01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42
+              入院日期      2024-09-28
+              出院日期      2024-10-19
+              医院          H37029999001
+              方案版本      qingdao-rongjun 2023.1
+              归属日期      2024-10-19
+              保单年度      2024-01-01 至 2024-12-31
 
-        先行支付
-               110,000.00  390100  城乡居民基本医疗保险统筹基金
-                   111.80  990077
-                   505.01  医院负担
+            先行支付
+                   110,000.00  390100  城乡居民基本医疗保险统筹基金
+                       111.80  990077
+                       505.01  医院负担
 
-        从账单到合规费用
-               168,320.75 →     57,703.94  基金已支付
-                57,703.94 →     57,582.94  陪护床
+            从账单到合规费用
+                   168,320.75 →     57,703.94  基金已支付
+                    57,703.94 →     57,582.94  陪护床
 
-        保险责任 inpatient
-                57,582.94 →     57,582.94  住院医疗费用：合规费用全部计入
-                57,582.94 →     52,582.94  起付线 5,000.00，本年度已用 0.00，本次扣除 5,000.00，余
-                                           52,582.94，以后各次住院在本年度内不再扣除
+            保险责任 inpatient
+                    57,582.94 →     57,582.94  住院医疗费用：合规费用全部计入
+                    57,582.94 →     52,582.94  起付线 5,000.00，本年度已用 0.00，本次扣除 5,000.00，余
+                                               52,582.94，以后各次住院在本年度内不再扣除
 
-        保险责任 daily
-                     0.00 →        300.00  住院津贴：每天 100.00，3 天
+            保险责任 daily
+                         0.00 →        300.00  住院津贴：每天 100.00，3 天
 
-        合计
-                52,882.94 →     52,882.94  赔付金额
+            合计
+                    52,882.94 →     52,882.94  赔付金额
 
-        账单由谁承担
-               110,111.80  OA 其他支付方  PRIOR_PAYER           CARC 23
-                   505.01  CO 医院        HOSPITAL_BORNE        CARC 45
-                   121.00  PR 个人        NON_COVERED_ITEM      CARC 96
-                 5,000.00  PR 个人        DEDUCTIBLE            CARC 1
-                52,582.94  本方案赔付
-          ---------------
-               168,320.75  账单合计
-                 5,121.00  其中由个人承担
-                   300.00  另付定额给付，与账单无关
+            账单由谁承担
+                   110,111.80  OA 其他支付方  PRIOR_PAYER         CARC 23   先行支付
+                       505.01  CO 医院        HOSPITAL_BORNE      CARC 45   医院负担
+                       121.00  PR 个人        NON_COVERED_ITEM    CARC 96   不予支付项目
+                     5,000.00  PR 个人        DEDUCTIBLE          CARC 1    起付线
+                    52,582.94  本方案赔付
+              ---------------
+                   168,320.75  账单合计
+                     5,121.00  其中由个人承担
+                       300.00  另付定额给付，与账单无关
 
-        费用明细：金额、赔付
-                   121.00            0.00  F0001 陪护床
-                                   121.00  PR 个人        NON_COVERED_ITEM      CARC 96
+            费用明细：金额、赔付
+                       121.00            0.00  F0001 陪护床
+                                       121.00  PR 个人        NON_COVERED_ITEM    CARC 96   不予支付项目
 
-        累计：之前 → 之后
-                     0.00 →      5,000.00  inpatient 免赔额
-                     0.00 →     52,582.94  inpatient 已赔付
-                        0 →             3  inpatient 给付天数
+            累计：之前 → 之后
+                         0.00 →      5,000.00  inpatient 免赔额
+                         0.00 →     52,582.94  inpatient 已赔付
+                            0 →             3  inpatient 给付天数
 
-        赔付指令
-                52,882.94  PAYMENT INSTRUCTED 3-18442/1
+            赔付指令
+                    52,882.94  PAYMENT INSTRUCTED 3-18442/1
 
-        下一步
-          个人先付清，赔付将转入其账户
-    "#]],
+            下一步
+              个人先付清，赔付将转入其账户
+        "#]],
     );
 }
 

@@ -99,7 +99,8 @@ impl<'d> Reader<'d> {
 
     /// Ends a table: what is left in it is unknown.
     pub(super) fn close(&mut self, table: Table<'d>) {
-        for (key, at, _) in table.entries {
+        let room = PROBLEMS_MAX.saturating_sub(self.problems.len());
+        for (key, at, _) in table.entries.into_iter().take(room) {
             let path = join(&table.path, &key);
             let near = table.known.iter().filter(|known| is_near(&key, known));
             let hint = match near.min_by_key(|known| distance(&key, known)) {
