@@ -6,7 +6,9 @@ use super::day::{Day, Period};
 use super::decision::{AdjustmentReason, CounterBook, Counters, Decision, Denial, Why};
 use super::member::Roster;
 use super::money::Fen;
-use super::plan::{AccountMoney, Answer, Benefit, Circumstances, Plan, Responsibility};
+use super::plan::{
+    AccountMoney, Answer, Benefit, Bucket, CapPer, Circumstances, Plan, Responsibility,
+};
 use super::settlement::Settlement;
 
 mod bill;
@@ -45,14 +47,22 @@ pub struct Usage<'a> {
     pub stay: BTreeMap<String, Counters>,
     /// By earlier claims of the same cause, likewise.
     pub cause: BTreeMap<String, Counters>,
-    /// The days of the same stay that earlier claims brought.
-    pub stay_days: u16,
+    /// The days of the stay that no earlier claim of it brought; `None` where nobody looked.
+    pub days: Option<u16>,
+    /// The days of the stay that earlier claims brought.
+    pub earlier_days: u16,
 }
 
 impl<'a> Usage<'a> {
     /// Of a member whose earlier claims have neither stay nor cause in common with this one.
     pub fn new(counters: &'a CounterBook) -> Usage<'a> {
-        Usage { counters, stay: BTreeMap::new(), cause: BTreeMap::new(), stay_days: 0 }
+        Usage {
+            counters,
+            stay: BTreeMap::new(),
+            cause: BTreeMap::new(),
+            days: None,
+            earlier_days: 0,
+        }
     }
 }
 
@@ -86,7 +96,7 @@ pub fn deny(case: Case<'_>, denial: Denial) -> Decision {
         open_with_others(&mut chain, &bill, case, Fen::ZERO);
     }
     chain.step(case.burden, Fen::ZERO, Why::Denied { denial });
-    chain.refuse(denial.into(), bill.take(&super::plan::Bucket::ALL, None));
+    chain.refuse(denial.into(), bill.take(&Bucket::ALL, None));
     chain.step(Fen::ZERO, Fen::ZERO, Why::Payout);
     let (steps, adjustments, lines) = chain.finish(case.settlement, &bill);
     let decision = Decision {
@@ -148,7 +158,8 @@ fn applies(responsibility: &Responsibility, it: Circumstances<'_>) -> Result<(),
     if let Some(waiting) = &responsibility.waiting {
         let first_day = it.settlement.admission_date.unwrap_or(it.day);
         let waits = first_day.days_since(it.covered_since) < i32::from(waiting.days);
-        let is_excepted = waiting.unless.as_ref().is_some_and(|unless| unless.holds(it));
+        let is_excepted =
+            waiting.unless.as_ref().is_some_and(|unless| unless.answer(it).may_hold());
         if waits && !is_excepted {
             return Err(Denial::WaitingPeriod);
         }
@@ -167,7 +178,7 @@ struct Deciding<'a> {
     excluded: Vec<usize>,
     chain: Chain,
     tally: Tally<'a>,
-    /// What is left of the burden that no benefit has replaced.
+    /// What is left of the eligible burden that no benefit has replaced.
     borne: Fen,
     /// What later payers have paid; it is in the bill.
     later: Fen,
@@ -209,6 +220,7 @@ impl<'a> Deciding<'a> {
 
     fn decide(mut self, chosen: &[&'a Responsibility]) -> Decision {
         let eligible = if self.case.settlement.event.is_none() { self.open() } else { Fen::ZERO };
+        self.borne = self.really_eligible(eligible);
         let mut indemnity = Fen::ZERO;
         let mut fixed = Fen::ZERO;
         for responsibility in chosen {
@@ -226,7 +238,7 @@ impl<'a> Deciding<'a> {
                 }
             }
         }
-        let uncovered = self.bill.take(&super::plan::Bucket::ALL, None);
+        let uncovered = self.bill.take(&Bucket::ALL, None);
         self.chain.refuse(AdjustmentReason::NonCoveredBase, uncovered);
         self.chain.count_later_payers(self.later - self.later_cut);
         self.chain.step(indemnity + fixed, indemnity + fixed, Why::Payout);
@@ -256,7 +268,7 @@ impl<'a> Deciding<'a> {
             amount = amount - ineligible;
         }
         for cap in &self.plan.item_caps {
-            let days = self.case.settlement.stay_days().unwrap_or(1);
+            let days = self.days();
             let (taken, meant, sum) = self.bill.cap(cap, days);
             let beyond: Fen = taken.iter().copied().sum();
             if beyond > Fen::ZERO {
@@ -264,7 +276,7 @@ impl<'a> Deciding<'a> {
                     item: cap.name.clone(),
                     limit: cap.amount,
                     per: cap.per,
-                    days: (cap.per == super::plan::CapPer::Day).then_some(days),
+                    days: (cap.per == CapPer::Day).then_some(days),
                     amount: sum,
                     lines: self.line_numbers(&meant),
                 };
@@ -276,19 +288,30 @@ impl<'a> Deciding<'a> {
         amount
     }
 
+    /// The days of the stay that count: interim settlements of one stay may state the same days.
+    fn days(&self) -> u16 {
+        self.usage.days.or(self.case.settlement.stay_days()).unwrap_or(1)
+    }
+
     fn line_numbers(&self, rows: &[usize]) -> Vec<String> {
         let lines = &self.case.settlement.lines;
         rows.iter().map(|index| lines[*index].line_no.clone()).collect()
     }
 
+    /// What the person really bears of the eligible amount, without the money of later payers.
+    fn really_eligible(&self, eligible: Fen) -> Fen {
+        let ineligible = self.case.burden + self.later - eligible;
+        self.case.burden.minus_up_to(ineligible)
+    }
+
     fn finish(self, eligible: Fen, fixed: Fen) -> Decision {
         let case = self.case;
-        let ineligible = (case.burden + self.later - eligible).min(case.burden);
+        let really_eligible = self.really_eligible(eligible);
         let (steps, adjustments, lines) = self.chain.finish(case.settlement, &self.bill);
         let decision = Decision {
             total: case.settlement.amounts.total,
             burden: case.burden,
-            eligible: case.burden - ineligible,
+            eligible: really_eligible,
             fixed,
             attribution_date: case.day,
             period: Some(self.period),
@@ -319,7 +342,7 @@ fn open_with_others(chain: &mut Chain, bill: &Bill<'_>, case: Case<'_>, later: F
 fn assert_balanced(decision: &Decision) {
     let adjusted: Fen = decision.adjustments.iter().map(|part| part.amount).sum();
     assert_eq!(adjusted + decision.indemnity(), decision.total, "adjustments and payout balance");
-    assert!(decision.indemnity() <= decision.burden, "never more than was really borne");
+    assert!(decision.indemnity() <= decision.eligible, "never more than was really borne");
 }
 
 #[cfg(test)]

@@ -42,6 +42,12 @@ impl Day {
         Moment(midnight.as_microsecond())
     }
 
+    /// The day after; 2199-12-31 stays.
+    #[must_use]
+    pub fn next(self) -> Day {
+        self.0.tomorrow().ok().and_then(Day::bounded).unwrap_or(self)
+    }
+
     /// How many days this day lies after `other`; negative when it lies before.
     pub fn days_since(self, other: Day) -> i32 {
         let span = self.0.since(other.0).expect("days between 1900 and 2199 can be counted");
@@ -150,6 +156,9 @@ impl Moment {
     }
 }
 
+/// The most days of one stay that are counted: ten years.
+const STAY_DAYS_MAX: usize = 3_660;
+
 /// A span of days, both ends included. Without `end` it has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Span {
@@ -164,6 +173,15 @@ impl Span {
     /// Whether `day` lies inside.
     pub fn contains(&self, day: Day) -> bool {
         self.start <= day && self.end.is_none_or(|end| day <= end)
+    }
+
+    /// Its days, without the last one if it is not the only one (算头不算尾). None without an end.
+    pub fn days(&self) -> impl Iterator<Item = Day> + use<> {
+        let (start, end) = (self.start, self.end.unwrap_or(self.start));
+        std::iter::successors(Some(start), |day| Some(day.next()))
+            .take_while(move |day| *day < end || *day == start)
+            // A year that ends stays where it is: nothing goes on for ever.
+            .take(STAY_DAYS_MAX)
     }
 
     /// Whether two spans share a day.

@@ -109,7 +109,7 @@ pub enum Denial {
     HospitalNotCovered,
     /// No responsibility covers treatment in this region.
     RegionNotCovered,
-    /// No responsibility covers an illness that was known before the first coverage.
+    /// No responsibility covers an illness that was known before the unbroken coverage.
     PreExisting,
     /// The waiting period has not ended.
     WaitingPeriod,

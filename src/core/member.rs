@@ -40,7 +40,7 @@ pub struct Roster {
 pub struct Illness {
     /// ICD-10, or the beginning of it: `I25` means all of them.
     pub diagnosis_code: Personal,
-    /// Since when. Before the first coverage, it is pre-existing.
+    /// Since when. Before the unbroken coverage, it is pre-existing.
     pub since_date: Day,
 }
 
@@ -128,7 +128,8 @@ impl Roster {
     /// Whether a diagnosis belongs to an illness that the insurer knew before `day`.
     pub fn had_before(&self, diagnosis: &str, day: Day) -> bool {
         self.illnesses.iter().any(|illness| {
-            illness.since_date < day && diagnosis.starts_with(illness.diagnosis_code.reveal())
+            let code = illness.diagnosis_code.reveal().to_ascii_uppercase();
+            illness.since_date < day && diagnosis.starts_with(&code)
         })
     }
 

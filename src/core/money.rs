@@ -4,8 +4,7 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, Sub};
 
-use rust_decimal::prelude::ToPrimitive;
-use rust_decimal::{Decimal, RoundingStrategy};
+use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// An amount of money in fen (1/100 yuan), never negative.
@@ -110,13 +109,15 @@ impl Fen {
     /// The sum of each amount's share at its own rate, rounded once.
     #[must_use]
     pub fn shares(parts: impl IntoIterator<Item = (Fen, Rate)>, rounding: Rounding) -> Fen {
-        let exact: Decimal =
-            parts.into_iter().map(|(amount, rate)| Decimal::from(amount.0) * rate.0).sum();
-        let fen = exact.round_dp_with_strategy(0, rounding.strategy());
-        Fen(fen.to_i64().expect("a rate is at most 1, so the shares of a bill fit"))
+        let exact: i128 = parts
+            .into_iter()
+            .map(|(amount, rate)| i128::from(amount.0) * rate.ten_thousandths())
+            .sum();
+        let fen = rounding.whole(exact);
+        Fen(i64::try_from(fen).expect("a rate is at most 1, so the shares of a bill fit"))
     }
 
-    /// This amount for each of `count` days or grades.
+    /// This amount for each of `count` days.
     #[must_use]
     pub fn times(self, count: u16) -> Fen {
         Fen(self.0.checked_mul(i64::from(count)).expect("amounts are bounded at the edge"))
@@ -213,18 +214,26 @@ pub enum Rounding {
 }
 
 impl Rounding {
-    fn strategy(self) -> RoundingStrategy {
-        match self {
-            Rounding::HalfUp => RoundingStrategy::MidpointAwayFromZero,
-            Rounding::HalfEven => RoundingStrategy::MidpointNearestEven,
-            Rounding::Down => RoundingStrategy::ToZero,
-        }
+    /// Whole units of an amount in ten-thousandths, which is never negative.
+    fn whole(self, ten_thousandths: i128) -> i128 {
+        let (whole, rest) = (ten_thousandths / 10_000, ten_thousandths % 10_000);
+        let is_up = match self {
+            Rounding::HalfUp => rest >= 5_000,
+            Rounding::HalfEven => rest > 5_000 || (rest == 5_000 && whole % 2 == 1),
+            Rounding::Down => false,
+        };
+        whole + i128::from(is_up)
     }
 }
 
 impl Rate {
     /// Nothing.
     pub const ZERO: Rate = Rate(Decimal::ZERO);
+
+    /// The rate times ten thousand: whole, because a rate has at most four decimals.
+    fn ten_thousandths(self) -> i128 {
+        self.0.mantissa() * 10_i128.pow(4 - self.0.scale())
+    }
 
     /// What is missing to the whole.
     #[must_use]
@@ -296,6 +305,27 @@ mod tests {
         assert_eq!(Fen::shares(parts, Rounding::HalfUp), Fen(1), "rounded once");
         assert_eq!(Fen(5).pro_rata(Fen(1), Fen(2)), Fen(3));
         assert_eq!(Fen(5).pro_rata(Fen(0), Fen(0)), Fen(5));
+    }
+
+    #[test]
+    fn shares_are_those_of_decimal_arithmetic() {
+        use rust_decimal::RoundingStrategy as Strategy;
+        use rust_decimal::prelude::ToPrimitive;
+        let rates = ["0", "0.0001", "0.3333", "0.5", "0.85", "0.9999", "1"];
+        let strategies = [
+            (Rounding::HalfUp, Strategy::MidpointAwayFromZero),
+            (Rounding::HalfEven, Strategy::MidpointNearestEven),
+            (Rounding::Down, Strategy::ToZero),
+        ];
+        for (rounding, strategy) in strategies {
+            for rate in rates.map(|rate| Rate::parse(rate).unwrap()) {
+                for fen in (0..20_000).chain([Fen::INPUT_MAX.0]) {
+                    let exact = Decimal::from(fen) * rate.0;
+                    let expected = exact.round_dp_with_strategy(0, strategy).to_i64();
+                    assert_eq!(Some(Fen(fen).share(rate, rounding).0), expected, "{fen} at {rate}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -182,7 +182,7 @@ pub struct Responsibility {
     pub name: String,
     /// When it applies.
     pub when: Condition,
-    /// How long after the first coverage it begins to apply (等待期).
+    /// How long after the unbroken coverage began it applies (等待期).
     pub waiting: Option<Waiting>,
     /// What it pays.
     pub benefit: Benefit,
@@ -355,7 +355,8 @@ impl Plan {
             group.deductible.iter().any(|it| it.per.is_of_claims())
                 || group.limits.iter().any(|limit| limit.per.is_of_claims())
         });
-        of_groups || self.responsibilities.iter().any(Responsibility::counts_by_claims)
+        let of_caps = self.item_caps.iter().any(|cap| cap.per == CapPer::Day);
+        of_groups || of_caps || self.responsibilities.iter().any(Responsibility::counts_by_claims)
     }
 }
 
@@ -363,11 +364,8 @@ impl Responsibility {
     fn counts_by_claims(&self) -> bool {
         let of_benefit = match &self.benefit {
             Benefit::Indemnity(indemnity) => indemnity.counts_by_claims(),
-            // Its day deductible runs once a stay.
-            Benefit::PerDiem(per_diem) => {
-                per_diem.after_days > 0
-                    || per_diem.day_limits.iter().any(|limit| limit.per.is_of_claims())
-            }
+            // Interim settlements of one stay may state the same days.
+            Benefit::PerDiem(_) => true,
             Benefit::FixedSum(_) => false,
         };
         of_benefit || self.limits.iter().any(|limit| limit.per.is_of_claims())

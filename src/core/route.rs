@@ -1,14 +1,15 @@
 //! From facts to a standing: who decides, under which plan, and whether a person must look.
 //! Routing never changes an amount.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::adjudicate::{Case, Usage, adjudicate, deny};
 use super::claim::{Claim, ClaimState};
-use super::day::{Day, Moment};
-use super::decision::{CounterBook, Decision, Denial};
+use super::day::{Day, Moment, Span};
+use super::decision::{CounterBook, Counters, Decision, Denial};
 use super::member::Roster;
 use super::money::Fen;
 use super::plan::{Attribution, Benefit, LinesAbsent, PaymentMode, Plan, PlanRef, Plans};
@@ -172,34 +173,48 @@ fn usage<'a>(
         return Ok(usage);
     }
     let earlier = world.earlier.ok_or(NeedsHistory)?;
-    for claim in earlier.iter().filter(|claim| claim.state().holds_counters()) {
-        let Some(decision) = &claim.evaluation.decision else { continue };
-        let is_stay = claim.settlement.source == settlement.source
-            && settlement.visit_id.is_some()
-            && claim.settlement.visit_id == settlement.visit_id;
-        let cause = settlement.cause_category();
-        let is_cause = cause.is_some() && claim.settlement.cause_category() == cause;
-        if is_stay {
-            let days = claim.settlement.stay_days().unwrap_or_default();
-            usage.stay_days = usage.stay_days.saturating_add(days);
-        }
-        let of_plan = decision.counters.iter().filter(|it| it.key.plan_id == plan.plan_id);
-        for change in of_plan {
-            let used = change.after.since(change.before);
-            let add = |book: &mut std::collections::BTreeMap<_, _>| {
-                let slot: &mut super::decision::Counters =
-                    book.entry(change.key.responsibility.clone()).or_default();
-                *slot = slot.plus(used);
-            };
-            if is_stay {
-                add(&mut usage.stay);
-            }
-            if is_cause {
-                add(&mut usage.cause);
-            }
-        }
-    }
+    let holding = || earlier.iter().filter(|claim| claim.state().holds_counters());
+    let of_stay = || {
+        holding().filter(|claim| {
+            claim.settlement.source == settlement.source
+                && settlement.visit_id.is_some()
+                && claim.settlement.visit_id == settlement.visit_id
+        })
+    };
+    let cause = settlement.cause_category();
+    let of_cause =
+        holding().filter(|it| cause.is_some() && it.settlement.cause_category() == cause);
+    usage.stay = used_by(of_stay(), &plan.plan_id);
+    usage.cause = used_by(of_cause, &plan.plan_id);
+    let stays: Vec<_> = of_stay().filter_map(|claim| claim.settlement.stay()).collect();
+    (usage.days, usage.earlier_days) = days_beside(settlement.stay(), &stays);
     Ok(usage)
+}
+
+/// What these claims used up, by responsibility or group.
+fn used_by<'a>(
+    claims: impl Iterator<Item = &'a Arc<Claim>>,
+    plan_id: &str,
+) -> BTreeMap<String, Counters> {
+    let decisions = claims.filter_map(|claim| claim.evaluation.decision.as_ref());
+    let changes = decisions.flat_map(|decision| &decision.counters);
+    let mut used = BTreeMap::new();
+    for change in changes.filter(|change| change.key.plan_id == plan_id) {
+        let slot: &mut Counters = used.entry(change.key.responsibility.clone()).or_default();
+        *slot = slot.plus(change.after.since(change.before));
+    }
+    used
+}
+
+/// The days of a stay that none of the others has, and the days that the others have together.
+fn days_beside(stay: Option<Span>, others: &[Span]) -> (Option<u16>, u16) {
+    let mut taken: BTreeSet<Day> = BTreeSet::new();
+    for other in others {
+        taken.extend(other.days());
+    }
+    let count = |days: usize| u16::try_from(days).unwrap_or(u16::MAX);
+    let new = stay.map(|stay| count(stay.days().filter(|day| !taken.contains(day)).count()));
+    (new, count(taken.len()))
 }
 
 /// Routes a figure: denied, green or review.
@@ -215,9 +230,7 @@ fn decided(
     let payout = decision.payout();
     let mut reasons = Vec::new();
     if let Some(event) = &settlement.event {
-        let documents = event.documents.len().to_string();
-        let evidence =
-            [("event".to_owned(), event.kind.clone()), ("documents".to_owned(), documents)];
+        let evidence = [("documents".to_owned(), event.documents.len().to_string())];
         reasons.push(reason(ReasonCode::EventReported, evidence));
     } else if plan.lines_absent == LinesAbsent::Review
         && settlement.lines.is_empty()
@@ -296,7 +309,7 @@ fn find_coverage<'a>(
             };
         }
     }
-    let settled = || settlement.settle_time.and_then(Moment::day).or(settlement.discharge_date);
+    let settled = || Attribution::Settlement.day_of(settlement).or(settlement.discharge_date);
     let day = stated_day.or_else(settled).ok_or(Uncovered::NoDay("settle_time"))?;
     let first = roster.coverages.iter().map(|coverage| coverage.span.start).min();
     Err(Uncovered::Denied(

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::day::{Day, Moment};
+use super::day::{Day, Moment, Span};
 use super::money::Fen;
 use super::personal::Personal;
 
@@ -13,7 +13,7 @@ mod insured_event;
 
 pub use cause::Cause;
 pub use compare::Comparison;
-pub use insured_event::{DocumentReference, InsuredEvent};
+pub use insured_event::{DOCUMENTS_MAX, DocumentReference, InsuredEvent, is_word};
 
 /// How far two routes to one amount may differ before they contradict each other (seen in
 /// practice: 潜山, civil-servant subsidy).
@@ -259,6 +259,11 @@ impl Amounts {
 }
 
 impl Settlement {
+    /// The stay; `None` without both dates.
+    pub fn stay(&self) -> Option<Span> {
+        Some(Span { start: self.admission_date?, end: Some(self.discharge_date?) })
+    }
+
     /// The days of the stay, counting the first and not the last (算头不算尾), at least one; `None`
     /// without both dates.
     pub fn stay_days(&self) -> Option<u16> {

@@ -93,7 +93,8 @@ impl SettlementService for Settlements {
     ) -> Result<Response<SubmitEventResponse>, Status> {
         let request = request.into_inner();
         let event = parse::event(request.event.as_ref()).map_err(Fault::from)?;
-        let submitted = self.submit(event, mode(request.validate_only)).await?;
+        let submitted = self.submit(event, mode(request.validate_only)).await;
+        let submitted = submitted.map_err(|fault| fault.renamed("settlement.", "event."))?;
         Ok(Response::new(SubmitEventResponse {
             claim: Some(render::claim(&submitted.claim)),
             replayed: submitted.replayed,

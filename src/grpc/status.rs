@@ -294,6 +294,18 @@ fn conflict(field: &'static str) -> Problem {
     Problem { field, problem }
 }
 
+impl Fault {
+    /// The same fault about a request whose facts lie under another name.
+    pub(super) fn renamed(mut self, from: &str, to: &str) -> Fault {
+        for problem in &mut self.fields {
+            if let Some(rest) = problem.field.strip_prefix(from) {
+                problem.field = format!("{to}{rest}");
+            }
+        }
+        self
+    }
+}
+
 fn plan_problem(found: PlanProblem) -> Problem {
     let told = found.told();
     let field = if found.key.is_empty() { "document".to_owned() } else { found.key };

@@ -270,7 +270,7 @@ fn adjusted(adjustment: &pb::Adjustment, language: Language) -> String {
     let label = AdjustmentReason::deserialize(reason)
         .map_or("", |reason| adjustment_text(reason, language));
     let code = &adjustment.reason_code;
-    let text = format!("{group} {}{code:<20}{}{label}", padded(who, 12), padded(&carc, 10));
+    let text = format!("{group} {}{code:<22}{}{label}", padded(who, 12), padded(&carc, 10));
     text.trim_end().to_owned()
 }
 

@@ -6,7 +6,7 @@ use crate::core::decision::{
     Adjustment, AdjustmentGroup, AdjustmentReason, LineDecision, Step, Why,
 };
 use crate::core::money::Fen;
-use crate::core::settlement::Settlement;
+use crate::core::settlement::{Line, Settlement};
 
 /// A decision while it grows.
 #[derive(Default)]
@@ -117,7 +117,7 @@ impl Chain {
     /// Divides every part among the lines of its piece in proportion to what is left of them, so
     /// that each line adds up, and all lines together with what no line explains give the claim.
     fn of_lines(&self, settlement: &Settlement) -> Vec<LineDecision> {
-        let line = |line: &crate::core::settlement::Line| LineDecision {
+        let line = |line: &Line| LineDecision {
             line_no: line.line_no.clone(),
             payout: Fen::ZERO,
             adjustments: Vec::new(),

@@ -14,8 +14,8 @@ impl<'a> Deciding<'a> {
     ) -> Fen {
         let own = self.tally.open(&responsibility.id);
         let groups = self.groups_of(responsibility);
-        let stay = self.case.settlement.stay_days().unwrap_or(0);
-        let unpaid = benefit.after_days.saturating_sub(self.usage.stay_days).min(stay);
+        let stay = self.days();
+        let unpaid = benefit.after_days.saturating_sub(self.usage.earlier_days).min(stay);
         let mut days = stay - unpaid;
         let daily = benefit.amount;
         let why = Why::PerDiem {
@@ -56,19 +56,18 @@ impl<'a> Deciding<'a> {
         let own = self.tally.open(&responsibility.id);
         let groups = self.groups_of(responsibility);
         let stated = self.case.settlement.event.as_ref().and_then(|event| event.grade);
-        let (grade, rate) = if benefit.grades.is_empty() {
-            (None, Rate::ONE)
+        let rate = if benefit.grades.is_empty() {
+            Rate::ONE
         } else {
             let index = stated.map(|grade| usize::from(grade).saturating_sub(1));
             let rate = index.and_then(|index| benefit.grades.get(index)).copied();
-            (stated, rate.unwrap_or(Rate::ZERO))
+            rate.unwrap_or(Rate::ZERO)
         };
         let due = benefit.amount.share(rate, self.plan.rounding);
         let why = Why::FixedSum {
             responsibility: responsibility.id.clone(),
             name: responsibility.name.clone(),
             sum: benefit.amount,
-            grade,
             rate,
         };
         self.chain.step(Fen::ZERO, due, why);

@@ -222,7 +222,7 @@ impl<'a> Deciding<'a> {
             if !limit.when.holds(self.circumstances) {
                 continue;
             }
-            let days = self.case.settlement.stay_days().unwrap_or(1);
+            let days = self.days();
             let most = if limit.per == Per::Day { limit.amount.times(days) } else { limit.amount };
             let used = self.tally.used(slot, limit.per).paid;
             let after = within.min(most.minus_up_to(used));

@@ -37,7 +37,7 @@ pub enum Why {
     },
     /// What was paid from the personal account is not counted.
     AccountMoney {
-        /// It.
+        /// The amount.
         account: Fen,
     },
     /// From the burden to the eligible part: lines that the plan excludes.
@@ -193,13 +193,10 @@ pub enum Why {
         name: String,
         /// The sum insured.
         sum: Fen,
-        /// The grade of the disability.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        grade: Option<u8>,
-        /// The share of the sum.
+        /// The share of the sum: by grade, which stays with the facts.
         rate: Rate,
     },
-    /// What is left of a limit (限额). Engine 1 knew those of a period only, by another code.
+    /// What is left of a limit (限额). Decisions of engine 1 have the other code.
     #[serde(alias = "PERIOD_LIMIT")]
     Limit {
         /// The responsibility.

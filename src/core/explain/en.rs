@@ -105,9 +105,8 @@ fn of_benefit(step: &Step) -> String {
             let days = so_far(*per, "days paid", used);
             format!("at most {limit} days{}{days}: {after}", span(*per))
         }
-        Why::FixedSum { name, sum, grade, rate, .. } => {
-            let grade = grade.map(|grade| format!(" for grade {grade}")).unwrap_or_default();
-            format!("{name}: {rate} of the sum of {sum}{grade}: {after}")
+        Why::FixedSum { name, sum, rate, .. } => {
+            format!("{name}: {rate} of the sum of {sum}: {after}")
         }
         Why::Limit { limit, used, per, group, .. } => {
             let shared = shared(group.as_ref());
@@ -141,8 +140,10 @@ fn span(per: Per) -> &'static str {
 /// What is used up in a span, where it spans more than one claim.
 fn so_far(per: Per, verb: &str, used: &dyn std::fmt::Display) -> String {
     match per {
-        Per::Claim | Per::Day => String::new(),
-        Per::Stay | Per::Cause | Per::Period | Per::Lifetime => {
+        Per::Claim | Per::Day if used.to_string().bytes().all(|it| b"0.".contains(&it)) => {
+            String::new()
+        }
+        Per::Claim | Per::Day | Per::Stay | Per::Cause | Per::Period | Per::Lifetime => {
             format!(", {used} already {verb}")
         }
     }

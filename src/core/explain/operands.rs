@@ -73,9 +73,7 @@ fn of_benefit(told: Operands, why: &Why) -> Operands {
             .text("limit_days", limit)
             .text("used_days", used)
             .code("per", per),
-        Why::FixedSum { sum, grade, rate, .. } => {
-            told.fen("sum_fen", *sum).text("rate", rate.decimal()).texts("grade", *grade)
-        }
+        Why::FixedSum { sum, rate, .. } => told.fen("sum_fen", *sum).text("rate", rate.decimal()),
         Why::PriorPayers { .. }
         | Why::AccountMoney { .. }
         | Why::ExcludedLines { .. }

@@ -50,7 +50,11 @@ fn of_benefit(step: &Step) -> String {
     let after = &step.after;
     match &step.why {
         Why::BaseMax { limit, per, used, .. } => {
-            format!("计算基数封顶 {limit}{}，计入 {after}", so_far(*per, "已计入", used))
+            format!(
+                "{}计算基数封顶 {limit}{}，计入 {after}",
+                each(*per),
+                so_far(*per, "已计入", used)
+            )
         }
         Why::Deductible { limit, used, taken, per, group, claim_free_years, .. } => {
             let shared = shared(group.as_ref());
@@ -58,7 +62,10 @@ fn of_benefit(step: &Step) -> String {
                 .map(|years| format!("（连续 {years} 年无赔付优惠）"))
                 .unwrap_or_default();
             let used = so_far(*per, "已用", used);
-            format!("起付线 {limit}{shared}{free}{used}，本次扣除 {taken}，余 {after}")
+            format!(
+                "{}起付线 {limit}{shared}{free}{used}，本次扣除 {taken}，余 {after}",
+                each(*per)
+            )
         }
         Why::Rate { rate, lowered, .. } => {
             format!("赔付比例 {rate}{}，应赔 {after}", because(*lowered))
@@ -81,11 +88,14 @@ fn of_benefit(step: &Step) -> String {
             format!("{name}：住院 {days} 天，免赔 {unpaid_days} 天，每日 {daily}，应付 {after}")
         }
         Why::DayLimit { limit, per, used, .. } => {
-            format!("津贴至多 {limit} 天{}，应付 {after}", so_far(*per, "已付天数", used))
+            format!(
+                "{}津贴至多 {limit} 天{}，应付 {after}",
+                each(*per),
+                so_far(*per, "已付天数", used)
+            )
         }
-        Why::FixedSum { name, sum, grade, rate, .. } => {
-            let grade = grade.map(|grade| format!("（伤残 {grade} 级）")).unwrap_or_default();
-            format!("{name}：保险金额 {sum} × {rate}{grade}，应付 {after}")
+        Why::FixedSum { name, sum, rate, .. } => {
+            format!("{name}：保险金额 {sum} × {rate}，应付 {after}")
         }
         Why::Limit { limit, used, per, group, .. } => {
             let kind = match per {
@@ -112,10 +122,25 @@ fn of_benefit(step: &Step) -> String {
     }
 }
 
+/// Of what something is the most, where it is not the year's.
+fn each(per: Per) -> &'static str {
+    match per {
+        Per::Claim => "单次",
+        Per::Day => "每日",
+        Per::Stay => "每次住院",
+        Per::Cause => "同一病因",
+        Per::Period => "",
+        Per::Lifetime => "终身",
+    }
+}
+
 /// What is used up in a span, where it spans more than one claim.
 fn so_far(per: Per, verb: &str, used: &dyn std::fmt::Display) -> String {
     let span = match per {
-        Per::Claim | Per::Day => return String::new(),
+        Per::Claim | Per::Day if used.to_string().bytes().all(|it| b"0.".contains(&it)) => {
+            return String::new();
+        }
+        Per::Claim | Per::Day => "本次",
         Per::Stay => "本次住院",
         Per::Cause => "同一病因",
         Per::Period => "本年度",

@@ -67,9 +67,9 @@ pub enum Per {
 
 impl Per {
     /// Whether the use is counted over earlier claims, because no counter is kept for the span: a
-    /// cause is health data, and a stay is over soon.
+    /// cause is health data, a stay is over soon, and its days may come in several claims.
     pub fn is_of_claims(self) -> bool {
-        matches!(self, Per::Stay | Per::Cause)
+        matches!(self, Per::Day | Per::Stay | Per::Cause)
     }
 
     /// Whether it is the benefit period.
@@ -129,7 +129,7 @@ pub struct Tier {
 pub struct LowerRate {
     /// The rate.
     pub rate: Rate,
-    /// When.
+    /// For whom or what it applies.
     pub when: Condition,
 }
 

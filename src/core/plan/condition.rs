@@ -27,8 +27,8 @@ pub struct Condition {
     pub not_regions: Vec<String>,
     /// Classes of the member (优抚类别) on the attribution date.
     pub classes: Vec<ClassRange>,
-    /// Whether the main diagnosis belongs to an illness that the insurer knew before the first
-    /// coverage (既往症).
+    /// Whether the main diagnosis belongs to an illness that began before the member's
+    /// unbroken coverage (既往症).
     pub pre_existing: Option<bool>,
     /// Whether basic insurance took part in the settlement.
     pub basic_insurance: Option<bool>,
@@ -124,6 +124,7 @@ impl Condition {
 
     fn of_diagnosis(&self, it: Circumstances<'_>) -> Answer {
         let main = it.settlement.main_diagnosis();
+        let main = main.as_deref();
         let denial = Denial::ServiceNotCovered;
         let cause = match (self.causes.is_empty(), it.settlement.cause()) {
             (true, _) => Answer::Yes,
@@ -243,5 +244,5 @@ fn none_of(prefixes: &[String], stated: Option<&str>, denial: Denial) -> Answer 
 }
 
 fn has_prefix(prefixes: &[String], text: &str) -> bool {
-    prefixes.iter().any(|prefix| text.starts_with(prefix.as_str()))
+    prefixes.iter().any(|prefix| text.starts_with(&*prefix.to_ascii_uppercase()))
 }

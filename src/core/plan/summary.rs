@@ -5,8 +5,8 @@
 use std::fmt::Display;
 
 use super::{
-    AccountMoney, Attribution, Benefit, CapPer, Fact, Group, ItemCap, LineSelector, LinesAbsent,
-    PaymentMode, Plan, Responsibility,
+    AccountMoney, Attribution, Benefit, CapPer, Exclusion, Fact, Group, ItemCap, LineSelector,
+    LinesAbsent, PaymentMode, Plan, Responsibility,
 };
 use crate::core::explain::Language;
 use crate::core::money::Rounding;
@@ -32,7 +32,8 @@ pub fn summary(plan: &Plan, language: Language) -> Vec<String> {
     lines.extend(plan.responsibilities.iter().map(|it| words.responsibility(it)));
     lines.extend(plan.groups.iter().map(|it| words.group(it)));
     if !plan.exclusions.is_empty() {
-        let names: Vec<&str> = plan.exclusions.iter().map(|it| it.name.as_str()).collect();
+        let told = |it: &Exclusion| format!("{} ({})", it.name, words.lines(&it.lines));
+        let names: Vec<String> = plan.exclusions.iter().map(told).collect();
         let (count, names) = (names.len(), words.list(&names));
         lines.push(words.of(
             format!("不予支付项目 {count} 类：{names}"),

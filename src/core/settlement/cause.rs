@@ -21,9 +21,9 @@ const INJURY_CATEGORIES: [&str; 2] = ["19", "22"];
 const INJURY_CHAPTERS: [char; 6] = ['S', 'T', 'V', 'W', 'X', 'Y'];
 
 impl Settlement {
-    /// The main diagnosis (主要诊断), ICD-10; the first that is stated.
-    pub fn main_diagnosis(&self) -> Option<&str> {
-        self.diagnoses.first().map(|diagnosis| diagnosis.code.reveal())
+    /// The main diagnosis (主要诊断), ICD-10 in capitals; the first that is stated.
+    pub fn main_diagnosis(&self) -> Option<String> {
+        self.diagnoses.first().map(|diagnosis| diagnosis.code.reveal().to_ascii_uppercase())
     }
 
     /// Illness or accident: as an event states it, else by medical category and main diagnosis.
@@ -36,18 +36,17 @@ impl Settlement {
         let main = self.main_diagnosis();
         let by_category = category
             .is_some_and(|it| INJURY_CATEGORIES.iter().any(|injury| it.starts_with(injury)));
-        let by_diagnosis = main.is_some_and(|it| it.starts_with(INJURY_CHAPTERS));
+        let by_diagnosis = main.as_ref().is_some_and(|it| it.starts_with(INJURY_CHAPTERS));
         if by_category || by_diagnosis {
             Some(Cause::Accident)
         } else {
-            category.or(main).map(|_| Cause::Disease)
+            (category.is_some() || main.is_some()).then_some(Cause::Disease)
         }
     }
 
     /// The ICD-10 category of the main diagnosis, its first three characters: what claims of one
     /// cause share. `None` without a diagnosis.
-    pub fn cause_category(&self) -> Option<&str> {
-        let main = self.main_diagnosis()?;
-        Some(main.char_indices().nth(3).map_or(main, |(end, _)| &main[..end]))
+    pub fn cause_category(&self) -> Option<String> {
+        Some(self.main_diagnosis()?.chars().take(3).collect())
     }
 }

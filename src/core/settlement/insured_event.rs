@@ -7,6 +7,15 @@ use super::Cause;
 use crate::core::day::Day;
 use crate::core::personal::Personal;
 
+/// Whether a text is a word that plans and events share: 1 to 40 of a to z, 0 to 9 and `_`.
+pub fn is_word(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    (1..=40).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// The most documents of one event, however often it is reported.
+pub const DOCUMENTS_MAX: usize = 50;
+
 /// What happened to a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InsuredEvent {
@@ -48,13 +57,21 @@ impl InsuredEvent {
             (Some(known), Some(again)) if known != again => differ.push("event.disability_grade"),
             (known, again) => merged.grade = known.or(again),
         }
+        let sorted = |event: &InsuredEvent| {
+            let mut circumstances = event.circumstances.clone();
+            circumstances.sort();
+            circumstances
+        };
         if self.circumstances.is_empty() {
             merged.circumstances.clone_from(&again.circumstances);
-        } else if !again.circumstances.is_empty() && again.circumstances != self.circumstances {
+        } else if !again.circumstances.is_empty() && sorted(again) != sorted(self) {
             differ.push("event.circumstances");
         }
         let is_new = |document: &&DocumentReference| !self.documents.contains(document);
         merged.documents.extend(again.documents.iter().filter(is_new).cloned());
+        if merged.documents.len() > DOCUMENTS_MAX {
+            differ.push("event.documents");
+        }
         if differ.is_empty() { Ok(merged) } else { Err(differ) }
     }
 }

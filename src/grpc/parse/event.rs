@@ -7,7 +7,9 @@ use super::{Problems, missing};
 use crate::core::checks::{Checks, limits};
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
-use crate::core::settlement::{Amounts, DocumentReference, InsuredEvent, Settlement};
+use crate::core::settlement::{
+    Amounts, DOCUMENTS_MAX, DocumentReference, InsuredEvent, Settlement, is_word,
+};
 use crate::grpc::names::cause_of;
 use crate::pb;
 
@@ -78,7 +80,7 @@ fn documents(rows: &[pb::DocumentReference], checks: &mut Checks) -> Vec<Documen
     if rows.is_empty() {
         checks.refuse("documents", "is required");
     }
-    if !checks.at_most("documents", rows.len(), own::DOCUMENTS_MAX) {
+    if !checks.at_most("documents", rows.len(), DOCUMENTS_MAX) {
         return Vec::new();
     }
     let read = |(index, row): (usize, &pb::DocumentReference)| {
@@ -96,11 +98,10 @@ fn documents(rows: &[pb::DocumentReference], checks: &mut Checks) -> Vec<Documen
 
 /// A word that plans use, spelled as in their documents.
 fn word(field: &str, value: &str, checks: &mut Checks) -> String {
-    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if value.is_empty() {
         checks.refuse(field, "is required");
-    } else if value.len() > own::WORD_MAX || !value.bytes().all(is_word) {
-        checks.refuse(field, format!("must be at most {} of a-z, 0-9 and _", own::WORD_MAX));
+    } else if !is_word(value) {
+        checks.refuse(field, "must be at most 40 of a-z, 0-9 and _");
     }
     value.to_owned()
 }

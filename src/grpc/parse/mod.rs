@@ -42,12 +42,8 @@ pub(super) mod limits {
     pub(super) const COVERAGES_MAX: usize = 200;
     /// Illnesses of one member that were told: a long life has many.
     pub(super) const ILLNESSES_MAX: usize = 100;
-    /// A word of a plan: what happened, how it came about, what a document is.
-    pub(super) const WORD_MAX: usize = 40;
     /// Circumstances of one event: a plan asks for a few.
     pub(super) const CIRCUMSTANCES_MAX: usize = 10;
-    /// Documents that prove one event.
-    pub(super) const DOCUMENTS_MAX: usize = 50;
     /// Where a document is kept.
     pub(super) const REFERENCE_MAX: usize = 200;
     /// The holder of an account.

@@ -135,6 +135,18 @@ async fn an_event_that_no_plan_knows_is_denied() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_person_without_coverage_is_denied() {
+    on_every_backend(async |database| {
+        let served = Served::start(&database, &[]).await;
+        let claim = report(&served, event("E-1", CERT_A, "death")).await.claim.unwrap();
+        assert_eq!(claim.state(), pb::ClaimState::Denied);
+        assert_eq!(claim.denial_reason, "NOT_ELIGIBLE");
+        served.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_event_under_a_known_key_is_a_conflict() {
     on_every_backend(async |database| {
         let served = Served::start(&database, &sample_roster()).await;

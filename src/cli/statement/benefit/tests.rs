@@ -203,10 +203,10 @@ fn a_claim_in_english() {
                     52,882.94 →     52,882.94  the payout
 
             Who bears the bill
-                   110,111.80  OA other payer PRIOR_PAYER         CARC 23   paid by others
-                       505.01  CO hospital    HOSPITAL_BORNE      CARC 45   borne by the hospital
-                       121.00  PR person      NON_COVERED_ITEM    CARC 96   excluded item
-                     5,000.00  PR person      DEDUCTIBLE          CARC 1    deductible
+                   110,111.80  OA other payer PRIOR_PAYER           CARC 23   paid by others
+                       505.01  CO hospital    HOSPITAL_BORNE        CARC 45   borne by the hospital
+                       121.00  PR person      NON_COVERED_ITEM      CARC 96   excluded item
+                     5,000.00  PR person      DEDUCTIBLE            CARC 1    deductible
                     52,582.94  the plan
               ---------------
                    168,320.75  the bill
@@ -215,7 +215,7 @@ fn a_claim_in_english() {
 
             Lines: amount, paid
                        121.00            0.00  F0001 陪护床
-                                       121.00  PR person      NON_COVERED_ITEM    CARC 96   excluded item
+                                       121.00  PR person      NON_COVERED_ITEM      CARC 96   excluded item
 
             Counters: before → after
                          0.00 →      5,000.00  inpatient deductible
@@ -270,10 +270,10 @@ fn a_claim_in_chinese() {
                     52,882.94 →     52,882.94  赔付金额
 
             账单由谁承担
-                   110,111.80  OA 其他支付方  PRIOR_PAYER         CARC 23   先行支付
-                       505.01  CO 医院        HOSPITAL_BORNE      CARC 45   医院负担
-                       121.00  PR 个人        NON_COVERED_ITEM    CARC 96   不予支付项目
-                     5,000.00  PR 个人        DEDUCTIBLE          CARC 1    起付线
+                   110,111.80  OA 其他支付方  PRIOR_PAYER           CARC 23   先行支付
+                       505.01  CO 医院        HOSPITAL_BORNE        CARC 45   医院负担
+                       121.00  PR 个人        NON_COVERED_ITEM      CARC 96   不予支付项目
+                     5,000.00  PR 个人        DEDUCTIBLE            CARC 1    起付线
                     52,582.94  本方案赔付
               ---------------
                    168,320.75  账单合计
@@ -282,7 +282,7 @@ fn a_claim_in_chinese() {
 
             费用明细：金额、赔付
                        121.00            0.00  F0001 陪护床
-                                       121.00  PR 个人        NON_COVERED_ITEM    CARC 96   不予支付项目
+                                       121.00  PR 个人        NON_COVERED_ITEM      CARC 96   不予支付项目
 
             累计：之前 → 之后
                          0.00 →      5,000.00  inpatient 免赔额

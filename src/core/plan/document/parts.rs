@@ -42,7 +42,7 @@ impl<'d> Reader<'d> {
             classes: self.each(&mut table, "classes", Reader::class_range),
             pre_existing,
             basic_insurance,
-            circumstances: self.texts(&mut table, "circumstances"),
+            circumstances: self.each(&mut table, "circumstances", |reader, it| reader.word(&it)),
         };
         self.close(table);
         condition

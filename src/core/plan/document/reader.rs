@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::PlanProblem;
 use crate::core::day::Day;
 use crate::core::money::{Fen, Rate};
+use crate::core::settlement::is_word;
 
 /// The most entries of a list: item codes of a drug list are the longest.
 const ENTRIES_MAX: usize = 10_000;
@@ -172,6 +173,17 @@ impl<'d> Reader<'d> {
             return None;
         }
         Some(text)
+    }
+
+    /// A word that events use too.
+    pub(super) fn word(&mut self, value: &Value<'_>) -> Option<String> {
+        let hint = "events cannot say another one";
+        let text = self.quoted(value, "write it in quotes")?;
+        if is_word(&text) {
+            return Some(text);
+        }
+        self.wrong(value, "must be 1 to 40 of a to z, 0 to 9 and '_'", hint);
+        None
     }
 
     /// Digits alone.

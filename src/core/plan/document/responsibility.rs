@@ -3,8 +3,8 @@
 use super::reader::{Reader, Table, Value};
 use crate::core::money::{Fen, Rate};
 use crate::core::plan::{
-    BaseMax, Benefit, Condition, Exclusion, FixedSum, Group, Indemnity, ItemCap, Per, PerDiem,
-    Responsibility, Share, Waiting,
+    BaseMax, Benefit, Bucket, Condition, Exclusion, FixedSum, Group, Indemnity, ItemCap, Per,
+    PerDiem, Responsibility, Share, Waiting,
 };
 
 /// What marks each kind of benefit, besides the keys of an indemnity.
@@ -18,7 +18,7 @@ impl<'d> Reader<'d> {
         let name = self.need(&mut table, "name", "name it for people");
         let name = name.and_then(|name| self.text(&name));
         let mut when = self.condition_of(&mut table, "when");
-        // The first plans had it here; their documents stand as they were published.
+        // Short for the key in `when`; documents that were published with it stay readable.
         let categories = self.texts(&mut table, "medical_categories");
         if !categories.is_empty() && !when.medical_categories.is_empty() {
             let path = format!("{}.medical_categories", table.path);
@@ -91,7 +91,7 @@ impl<'d> Reader<'d> {
         Some(Indemnity { base, items, base_max, deductible, share, lower_rates, out_of_pocket_max })
     }
 
-    fn base(&mut self, value: Value<'d>) -> Vec<crate::core::plan::Bucket> {
+    fn base(&mut self, value: Value<'d>) -> Vec<Bucket> {
         let path = value.path.clone();
         let mut base = Vec::new();
         for entry in self.list(value) {
@@ -166,7 +166,7 @@ impl<'d> Reader<'d> {
     fn fixed_sum(&mut self, value: Value<'d>) -> Option<FixedSum> {
         let mut table = self.inner(value)?;
         let event = self.need(&mut table, "event", "write event = \"disability\"");
-        let event = event.and_then(|event| self.id(&event));
+        let event = event.and_then(|event| self.word(&event));
         let amount = self.need(&mut table, "amount", "write amount = \"17000.00\"");
         let amount = amount.and_then(|amount| self.some_amount(&amount));
         let grades: Vec<Rate> = self.each(&mut table, "grades", |reader, it| reader.rate(&it));

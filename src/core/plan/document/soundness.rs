@@ -3,7 +3,7 @@
 use super::reader::Reader;
 use crate::core::money::{Fen, Rate};
 use crate::core::plan::{
-    Benefit, CapPer, Condition, Deductible, Fact, Group, Indemnity, Limit, Per, Plan,
+    Benefit, Bucket, CapPer, Condition, Deductible, Fact, Group, Indemnity, Limit, Per, Plan,
     Responsibility, Share,
 };
 
@@ -190,7 +190,7 @@ impl<'a> Soundness<'a, '_, '_> {
                 if *rate == Rate::ZERO {
                     self.tell(&format!("{path}.raise_to"), "can never pay", "");
                 }
-                if !benefit.base.contains(&crate::core::plan::Bucket::InScopeCopay) {
+                if !benefit.base.contains(&Bucket::InScopeCopay) {
                     let hint = "it raises what is reimbursed in scope: add \"in_scope_copay\"";
                     self.tell(&format!("{path}.base"), "lacks what raise_to looks at", hint);
                 }
@@ -235,6 +235,10 @@ impl<'a> Soundness<'a, '_, '_> {
         for (number, limit) in limits.iter().enumerate() {
             let path = format!("{path}.limits[{number}]");
             self.condition(&format!("{path}.when"), &limit.when, of);
+            if of != Of::Bill && limit.per.is_of_claims() {
+                let hint = "an event has neither stay nor cause: claim, period or lifetime";
+                self.tell(&format!("{path}.per"), "is not counted here", hint);
+            }
             match limit.per {
                 Per::Day => self.need_fact(&format!("{path}.per"), Fact::Stay),
                 Per::Cause => self.need_fact(&format!("{path}.per"), Fact::Diagnosis),

@@ -93,19 +93,19 @@ fn the_shipped_plan_in_words() {
         SHIPPED,
         Language::Zh,
         &expect![[r#"
-        荣军保（qingdao-rongjun 2023.1）：2023-07-01 起；按结算日归属；年度始于 01-01；快赔
-        住院医疗费用补充保险金（inpatient）：限医疗类别 21、22、23、24、9902、9925；个人负担全额；年度起付线 5,000.00；赔付 100%；年度限额 300,000.00
-        不予支付项目 7 类：陪护床、护工、伙食、取暖、空调、电视等生活服务、病历复印、特需服务、挂号费
-        赔付超过 100,000.00 须人工审核"#]],
+            荣军保（qingdao-rongjun 2023.1）：2023-07-01 起；按结算日归属；年度始于 01-01；快赔
+            住院医疗费用补充保险金（inpatient）：限医疗类别 21、22、23、24、9902、9925；个人负担全额；年度起付线 5,000.00；赔付 100%；年度限额 300,000.00
+            不予支付项目 7 类：陪护床 (名称含 陪护床、陪护费、陪床、陪人床、陪伴床、陪客床)、护工 (名称含 护工费、护工服务、护工陪、护工护理、生活护理员)、伙食 (名称含 伙食、膳食费、订餐、就餐)、取暖、空调、电视等生活服务 (名称含 取暖费、空调费、电视费、电视机、电话费、洗衣费)、病历复印 (名称含 病历复印、病案复印、复印费、病历工本费)、特需服务 (名称含 特需病房、特需床位、特需服务、特需诊、VIP病房、VIP床位)、挂号费 (名称含 挂号费)
+            赔付超过 100,000.00 须人工审核"#]],
     );
     check(
         SHIPPED,
         Language::En,
         &expect![[r#"
-        荣军保 (qingdao-rongjun 2023.1): from 2023-07-01; the day of settlement decides; years begin on 01-01; paid by transfer
-        住院医疗费用补充保险金 (inpatient): for medical category 21, 22, 23, 24, 9902, 9925; of all that is borne; deductible 5,000.00 a year; pays 100%; limit 300,000.00 a year
-        never paid, 7 exclusions: 陪护床, 护工, 伙食, 取暖、空调、电视等生活服务, 病历复印, 特需服务, 挂号费
-        a person looks at a payout above 100,000.00"#]],
+            荣军保 (qingdao-rongjun 2023.1): from 2023-07-01; the day of settlement decides; years begin on 01-01; paid by transfer
+            住院医疗费用补充保险金 (inpatient): for medical category 21, 22, 23, 24, 9902, 9925; of all that is borne; deductible 5,000.00 a year; pays 100%; limit 300,000.00 a year
+            never paid, 7 exclusions: 陪护床 (names with 陪护床, 陪护费, 陪床, 陪人床, 陪伴床, 陪客床), 护工 (names with 护工费, 护工服务, 护工陪, 护工护理, 生活护理员), 伙食 (names with 伙食, 膳食费, 订餐, 就餐), 取暖、空调、电视等生活服务 (names with 取暖费, 空调费, 电视费, 电视机, 电话费, 洗衣费), 病历复印 (names with 病历复印, 病案复印, 复印费, 病历工本费), 特需服务 (names with 特需病房, 特需床位, 特需服务, 特需诊, VIP病房, VIP床位), 挂号费 (names with 挂号费)
+            a person looks at a payout above 100,000.00"#]],
     );
 }
 
@@ -115,33 +115,33 @@ fn everything_in_words() {
         WIDE,
         Language::Zh,
         &expect![[r#"
-        N（p 1）：2024-01-01 至 2024-12-31；按入院日归属；年度始于 07-01；直赔
-        不足一分舍去；个人账户支付不计入；缺费用明细须人工审核；必备信息：入出院日期、诊断；出院后 730 天内申请；中断不超过 1 天视为续保；后位支付方：620100
-        R（in）：限医疗类别 21、22且医院等级 02或医院 H1且优抚类别 a（1–6 级）、b；等待期 30 天（意外除外）；超限价、统筹后自付；仅计项目编码 1、2、3、4、5、6、7、8 等 9 项，或名称含 k；年度至多计入 50,000.00；年度起付线 12,000.00，连续 1 年无赔付为 11,000.00，连续 3 年无赔付为 10,000.00；年度分段赔付：5,000.00 以内 75%，以上 85%；既往症且未经医保结算为 0%；个人年度负担上限 20,000.00；终身限额 300,000.00（诊断 I50且非就医地 3702）
-        R2（out）：全自费；赔付 85.5%
-        R3（raise）：限非诊断 S72；统筹后自付；政策范围内报销比例补足至 90%
-        R4（days）：等待期 1 天；住院每日 100.00，每次住院免赔 1 天；同一病因至多 30 天
-        R5（event）：限疾病或意外且情形 driving；disability 给付 17,000.00，自 1 级起为 100%、90%
-        G（both）：out、raise 共用；每次住院起付线 1.00；个人年度负担上限 2.00；每日限额 400,000.00
-        不予支付项目 1 类：E
-        单项限额 C：每项至多计 1,500.00（项目编码 X1，或收费类别 01、08）
-        赔付超过 100,000.00 须人工审核"#]],
+            N（p 1）：2024-01-01 至 2024-12-31；按入院日归属；年度始于 07-01；直赔
+            不足一分舍去；个人账户支付不计入；缺费用明细须人工审核；必备信息：入出院日期、诊断；出院后 730 天内申请；中断不超过 1 天视为续保；后位支付方：620100
+            R（in）：限医疗类别 21、22且医院等级 02或医院 H1且优抚类别 a（1–6 级）、b；等待期 30 天（意外除外）；超限价、统筹后自付；仅计项目编码 1、2、3、4、5、6、7、8 等 9 项，或名称含 k；年度至多计入 50,000.00；年度起付线 12,000.00，连续 1 年无赔付为 11,000.00，连续 3 年无赔付为 10,000.00；年度分段赔付：5,000.00 以内 75%，以上 85%；既往症且未经医保结算为 0%；个人年度负担上限 20,000.00；终身限额 300,000.00（诊断 I50且非就医地 3702）
+            R2（out）：全自费；赔付 85.5%
+            R3（raise）：限非诊断 S72；统筹后自付；政策范围内报销比例补足至 90%
+            R4（days）：等待期 1 天；住院每日 100.00，每次住院免赔 1 天；同一病因至多 30 天
+            R5（event）：限疾病或意外且情形 driving；disability 给付 17,000.00，自 1 级起为 100%、90%
+            G（both）：out、raise 共用；每次住院起付线 1.00；个人年度负担上限 2.00；每日限额 400,000.00
+            不予支付项目 1 类：E (名称含 陪护)
+            单项限额 C：每项至多计 1,500.00（项目编码 X1，或收费类别 01、08）
+            赔付超过 100,000.00 须人工审核"#]],
     );
     check(
         WIDE,
         Language::En,
         &expect![[r#"
-        N (p 1): from 2024-01-01 to 2024-12-31; the day of admission decides; years begin on 07-01; the hospital deducts the payout
-        parts of a fen are cut off; money of the personal account is not counted; a person looks when fee lines are missing; needs the dates of the stay, a diagnosis; to be filed within 730 days of discharge; a gap of up to 1 day counts as renewed; pay after it: 620100
-        R (in): for medical category 21, 22, hospital level 02 or hospital H1, class a grades 1 to 6, b; waits 30 days, but not for accident; of over the limit price, in-scope co-payment; only item codes 1, 2, 3, 4, 5, 6, 7, 8, … (9 in all), or names with k; at most 50,000.00 a year counts; deductible 12,000.00 a year, 11,000.00 after 1 year without a payout, 10,000.00 after 3 years without a payout; pays by tiers a year: 75% up to 5,000.00, 85% above; 0% for a pre-existing illness, bills without basic insurance; a person bears at most 20,000.00 a year; limit 300,000.00 in a lifetime for diagnosis I50, not region 3702
-        R2 (out): of out of catalogue; pays 85.5%
-        R3 (raise): for not diagnosis S72; of in-scope co-payment; raises what is reimbursed in scope to 90%
-        R4 (days): waits 1 day; 100.00 a day in hospital after the first 1 day; at most 30 days a cause
-        R5 (event): for illness or accident, circumstance driving; 17,000.00 for disability, from grade 1 on 100%, 90%
-        G (both): out, raise share; deductible 1.00 a stay; a person bears at most 2.00 a year; limit 400,000.00 a day
-        never paid, 1 exclusion: E
-        C counts up to 1,500.00 a line (item codes X1, or charge classes 01, 08)
-        a person looks at a payout above 100,000.00"#]],
+            N (p 1): from 2024-01-01 to 2024-12-31; the day of admission decides; years begin on 07-01; the hospital deducts the payout
+            parts of a fen are cut off; money of the personal account is not counted; a person looks when fee lines are missing; needs the dates of the stay, a diagnosis; to be filed within 730 days of discharge; a gap of up to 1 day counts as renewed; pay after it: 620100
+            R (in): for medical category 21, 22, hospital level 02 or hospital H1, class a grades 1 to 6, b; waits 30 days, but not for accident; of over the limit price, in-scope co-payment; only item codes 1, 2, 3, 4, 5, 6, 7, 8, … (9 in all), or names with k; at most 50,000.00 a year counts; deductible 12,000.00 a year, 11,000.00 after 1 year without a payout, 10,000.00 after 3 years without a payout; pays by tiers a year: 75% up to 5,000.00, 85% above; 0% for a pre-existing illness, bills without basic insurance; a person bears at most 20,000.00 a year; limit 300,000.00 in a lifetime for diagnosis I50, not region 3702
+            R2 (out): of out of catalogue; pays 85.5%
+            R3 (raise): for not diagnosis S72; of in-scope co-payment; raises what is reimbursed in scope to 90%
+            R4 (days): waits 1 day; 100.00 a day in hospital after the first 1 day; at most 30 days a cause
+            R5 (event): for illness or accident, circumstance driving; 17,000.00 for disability, from grade 1 on 100%, 90%
+            G (both): out, raise share; deductible 1.00 a stay; a person bears at most 2.00 a year; limit 400,000.00 a day
+            never paid, 1 exclusion: E (names with 陪护)
+            C counts up to 1,500.00 a line (item codes X1, or charge classes 01, 08)
+            a person looks at a payout above 100,000.00"#]],
     );
 }
 
