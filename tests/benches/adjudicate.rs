@@ -90,7 +90,7 @@ fn decisions(criterion: &mut Criterion) {
     let cases = [
         ("rongjun", plan(SHIPPED), settlement(0)),
         ("rongjun_200_lines", plan(SHIPPED), settlement(200)),
-        ("twelve_responsibilities_one_pays", plan(&twelve()), settlement(0)),
+        ("twelve_responsibilities_none_touched", plan(&twelve()), settlement(0)),
         ("twelve_responsibilities_all_pay", plan(&twelve()), settlement(12)),
     ];
     for (name, plan, settlement) in &cases {
