@@ -76,9 +76,9 @@ pub fn denial_text(denial: Denial, language: Language) -> &'static str {
         (Denial::AfterCoverage, Language::En) => "the date lies after the coverage",
         (Denial::PlanNotInForce, Language::Zh) => "当日无生效的方案版本",
         (Denial::PlanNotInForce, Language::En) => "no version of the plan is in force on that date",
-        (Denial::ServiceNotCovered, Language::Zh) => "该医疗类别不在保险责任内",
+        (Denial::ServiceNotCovered, Language::Zh) => "不在保险责任范围内",
         (Denial::ServiceNotCovered, Language::En) => {
-            "the plan does not cover this kind of treatment"
+            "the plan does not cover this kind of treatment or event"
         }
         (Denial::ClassNotCovered, Language::Zh) => "该优抚类别不在保险责任内",
         (Denial::ClassNotCovered, Language::En) => "the plan does not cover the person's class",
@@ -143,6 +143,8 @@ pub fn reason_text(reason: &Reason, language: Language) -> &'static str {
         (ReasonCode::PayeeMissing, Language::En) => "no payee is known",
         (ReasonCode::EventReported, Language::Zh) => "保险事故须核对材料",
         (ReasonCode::EventReported, Language::En) => "the documents of the event must be looked at",
+        (ReasonCode::LinesExceedBill, Language::Zh) => "费用明细合计大于账单总额",
+        (ReasonCode::LinesExceedBill, Language::En) => "the fee lines come to more than the bill",
         (ReasonCode::LinesMissing, Language::Zh) => "缺少费用明细，无法扣除不予支付项目",
         (ReasonCode::LinesMissing, Language::En) => {
             "without fee lines excluded items cannot be told"

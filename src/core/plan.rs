@@ -1,6 +1,7 @@
 //! A plan (方案) as data: what [`super::adjudicate`] follows. Read from a document by
 //! [`document`]; immutable once published.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -252,7 +253,7 @@ pub struct LineSelector {
     pub item_codes: Vec<String>,
     /// Charge classes (`med_chrgitm_type`), exact.
     pub charge_classes: Vec<String>,
-    /// Parts of the item's name.
+    /// Parts of the item's name, whatever its width, case, spaces and dashes.
     pub keywords: Vec<String>,
 }
 
@@ -304,11 +305,30 @@ impl LineSelector {
             .is_some_and(|code| self.item_codes.iter().any(|meant| meant == code.reveal()));
         let is_class =
             line.charge_class.as_ref().is_some_and(|class| self.charge_classes.contains(class));
-        let is_named = line.item_name.as_ref().is_some_and(|name| {
-            self.keywords.iter().any(|keyword| name.reveal().contains(keyword.as_str()))
+        let is_named = line.item_name.as_ref().filter(|_| !self.keywords.is_empty());
+        let is_named = is_named.is_some_and(|name| {
+            let name = normalised(name.reveal());
+            self.keywords.iter().any(|keyword| name.contains(&*normalised(keyword)))
         });
         is_code || is_class || is_named
     }
+}
+
+/// A hospital's spelling without what carries no meaning: full-width forms are ASCII, capitals are
+/// small, spaces and dashes are gone. `ＶＩＰ 病房` is `vip病房`.
+fn normalised(text: &str) -> Cow<'_, str> {
+    let plain = |letter: char| match letter {
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(letter) - 0xFEE0).unwrap_or(letter),
+        _ => letter,
+    };
+    let is_kept = |letter: &char| !letter.is_whitespace() && !"-_·—–".contains(*letter);
+    let is_plain =
+        |letter: char| plain(letter) == letter && is_kept(&letter) && !letter.is_ascii_uppercase();
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let letters = text.chars().map(plain).filter(is_kept);
+    Cow::Owned(letters.map(|letter| letter.to_ascii_lowercase()).collect())
 }
 
 /// Names one published version exactly.

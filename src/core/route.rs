@@ -43,6 +43,8 @@ pub enum ReasonCode {
     EventReported,
     /// The plan excludes or caps lines, and the settlement has none.
     LinesMissing,
+    /// The fee lines come to more than the bill: cents apart (`domain.md` 1.7, I6), one is wrong.
+    LinesExceedBill,
     /// A decision that stood is taken back by later facts; only a person may do that.
     DecisionWithdrawn,
 }
@@ -237,6 +239,15 @@ fn decided(
         && plan.looks_at_lines()
     {
         reasons.push(reason(ReasonCode::LinesMissing, []));
+    }
+    let lines: Fen = settlement.lines.iter().map(|line| line.total).sum();
+    // Each line may be rounded: a unit price has six decimals.
+    let cents = i64::try_from(settlement.lines.len()).unwrap_or(i64::MAX);
+    let total = settlement.amounts.total;
+    if lines.minus_up_to(total).fen() > cents {
+        let fen = |amount: Fen| amount.fen().to_string();
+        let evidence = [("lines_fen".to_owned(), fen(lines)), ("total_fen".to_owned(), fen(total))];
+        reasons.push(reason(ReasonCode::LinesExceedBill, evidence));
     }
     if payout > plan.green_ceiling {
         let fen = |amount: Fen| amount.fen().to_string();

@@ -216,11 +216,12 @@ fn submit_all(plan: &Plan, bills: &[Settlement]) -> (Vec<Arc<Claim>>, Book, Plan
     (claims, book, plans)
 }
 
-/// What the claims paid, and for how many days, under a responsibility or a group.
-fn used<'a>(claims: impl Iterator<Item = &'a Arc<Claim>>, id: &str) -> Counters {
+/// What the claims paid, and for how many days, under these responsibilities. A group's own counters
+/// are not asked: they have to say the same.
+fn used<'a>(claims: impl Iterator<Item = &'a Arc<Claim>>, ids: &[String]) -> Counters {
     let decisions = claims.filter_map(|claim| claim.evaluation.decision.as_ref());
     let changes = decisions.flat_map(|decision| &decision.counters);
-    let of_id = changes.filter(|change| change.key.responsibility == id);
+    let of_id = changes.filter(|change| ids.contains(&change.key.responsibility));
     of_id.fold(Counters::default(), |sum, it| sum.plus(it.after.since(it.before)))
 }
 
@@ -248,27 +249,28 @@ fn of_span(claims: &[Arc<Claim>], per: Per) -> Vec<&Arc<Claim>> {
 fn assert_limits_hold(plan: &Plan, claims: &[Arc<Claim>]) {
     let last = claims.last().unwrap();
     let days = last.settlement.stay_days().unwrap_or(1);
-    let check = |id: &str, limits: &[Limit]| {
+    let check = |id: &[String], limits: &[Limit]| {
         for limit in limits.iter().filter(|limit| limit.when == Condition::default()) {
             let paid = used(of_span(claims, limit.per).into_iter(), id).paid;
             let most = if limit.per == Per::Day { limit.amount.times(days) } else { limit.amount };
-            assert!(paid <= most, "{id} paid {paid} of {limit:?}");
+            assert!(paid <= most, "{id:?} paid {paid} of {limit:?}");
         }
     };
-    let deducted = |id: &str, deductible: Option<&crate::core::plan::Deductible>| {
+    let deducted = |id: &[String], deductible: Option<&crate::core::plan::Deductible>| {
         if let Some(it) = deductible {
             let taken = used(of_span(claims, it.per).into_iter(), id).deductible;
-            assert!(taken <= it.amount, "{id} deducted {taken} of {it:?}");
+            assert!(taken <= it.amount, "{id:?} deducted {taken} of {it:?}");
         }
     };
     for responsibility in &plan.responsibilities {
-        check(&responsibility.id, &responsibility.limits);
+        let id = std::slice::from_ref(&responsibility.id);
+        check(id, &responsibility.limits);
         match &responsibility.benefit {
-            Benefit::Indemnity(it) => deducted(&responsibility.id, it.deductible.as_ref()),
+            Benefit::Indemnity(it) => deducted(id, it.deductible.as_ref()),
             Benefit::PerDiem(it) => {
                 for limit in &it.day_limits {
                     let span = of_span(claims, limit.per);
-                    let days = used(span.into_iter(), &responsibility.id).days;
+                    let days = used(span.into_iter(), id).days;
                     assert!(days <= u32::from(limit.days), "{days} days of {limit:?}");
                 }
             }
@@ -276,8 +278,11 @@ fn assert_limits_hold(plan: &Plan, claims: &[Arc<Claim>]) {
         }
     }
     for group in &plan.groups {
-        check(&group.id, &group.limits);
-        deducted(&group.id, group.deductible.as_ref());
+        check(&group.responsibilities, &group.limits);
+        deducted(&group.responsibilities, group.deductible.as_ref());
+        let own = used(claims.iter(), std::slice::from_ref(&group.id));
+        let members = used(claims.iter(), &group.responsibilities);
+        assert_eq!(own, members, "the counters of a group are those of its members");
     }
 }
 

@@ -201,7 +201,7 @@ fn a_treatment_that_no_responsibility_covers_is_denied_with_its_burden_explained
         &[outpatient],
         &expect![[r#"
             10,000.00 ->  4,000.00  医疗费总额 10,000.00，各项基金支付 6,000.00，个人负担 4,000.00
-             4,000.00 ->      0.00  不予赔付：该医疗类别不在保险责任内
+             4,000.00 ->      0.00  不予赔付：不在保险责任范围内
                  0.00 ->      0.00  本次赔付 0.00
                           6,000.00  PriorPayer
                           4,000.00  ServiceNotCovered

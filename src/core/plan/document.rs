@@ -95,9 +95,9 @@ fn read_with(
     let mut reader = Reader::new(document);
     let table = reader.table("", 0, parsed);
     let plan = reader.plan(table, document);
-    if reader.problems.is_empty()
-        && let Some(plan) = &plan
-    {
+    // An unknown key hides nothing of what the others say together.
+    let is_whole = reader.problems.iter().all(|problem| problem.problem == reader::UNKNOWN);
+    if is_whole && let Some(plan) = &plan {
         check(plan, &mut reader);
     }
     reader.problems.sort_by_key(|problem| problem.line);

@@ -17,6 +17,9 @@ use crate::core::settlement::is_word;
 /// The most entries of a list: item codes of a drug list are the longest.
 const ENTRIES_MAX: usize = 10_000;
 
+/// The problem of a key that nobody reads.
+pub(super) const UNKNOWN: &str = "is unknown";
+
 /// The most problems that are told: more help nobody.
 const PROBLEMS_MAX: usize = 1_000;
 
@@ -108,7 +111,7 @@ impl<'d> Reader<'d> {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known here: {}", table.known.join(", ")),
             };
-            self.problem_at(at, &path, "is unknown", &hint);
+            self.problem_at(at, &path, UNKNOWN, &hint);
         }
     }
 

@@ -74,8 +74,16 @@ fn the_shipped_exclusions_miss_medicines_and_treatments() {
     let exclusions = read(SHIPPED).unwrap().exclusions;
     let excluded =
         |name: &str| exclusions.iter().any(|exclusion| exclusion.lines.matches(&line(name)));
-    for name in ["陪护床费", "一次性陪护床位费", "护工费", "病员伙食费", "病历复印费"]
-    {
+    for name in [
+        "陪护床费",
+        "陪 护－床",
+        "ＶＩＰ病房",
+        "vip 病房",
+        "一次性陪护床位费",
+        "护工费",
+        "病员伙食费",
+        "病历复印费",
+    ] {
         assert!(excluded(name), "{name}");
     }
     for name in [
