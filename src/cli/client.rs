@@ -1,5 +1,6 @@
 //! How client commands reach a server, and how they tell its errors.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -59,7 +60,8 @@ pub(super) fn endpoint(client: &Client) -> Result<Endpoint, Failure> {
         .map_err(|_| Failure::told(format!("--server: {server} is no address")))
 }
 
-/// An error of the server in one text: what, why, and every field at fault.
+/// An error of the server in one text: what, why, and every field at fault; without fields, what
+/// else it names, such as the claim that stands in the way.
 pub(super) fn told(status: &Status) -> Failure {
     let details = status.get_error_details();
     let mut text = status.message().to_owned();
@@ -69,6 +71,11 @@ pub(super) fn told(status: &Status) -> Failure {
     if let Some(bad) = details.bad_request() {
         for violation in &bad.field_violations {
             text = format!("{text}\n  {}: {}", violation.field, violation.description);
+        }
+    } else if let Some(info) = details.error_info() {
+        let named: BTreeMap<_, _> = info.metadata.iter().collect();
+        for (name, value) in named {
+            text = format!("{text}\n  {name}: {value}");
         }
     }
     Failure::Told(text)

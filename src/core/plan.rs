@@ -254,7 +254,28 @@ pub struct LineSelector {
     /// Charge classes (`med_chrgitm_type`), exact.
     pub charge_classes: Vec<String>,
     /// Parts of the item's name, whatever its width, case, spaces and dashes.
-    pub keywords: Vec<String>,
+    pub keywords: Vec<Keyword>,
+}
+
+/// A part of an item's name, as the plan writes it and as it is looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keyword {
+    text: String,
+    normalised: String,
+}
+
+impl Keyword {
+    /// A keyword as the plan writes it.
+    pub fn new(text: String) -> Keyword {
+        let normalised = normalised(&text).into_owned();
+        Keyword { text, normalised }
+    }
+}
+
+impl AsRef<str> for Keyword {
+    fn as_ref(&self) -> &str {
+        &self.text
+    }
 }
 
 /// Lines that the plan never pays for.
@@ -299,19 +320,28 @@ impl LineSelector {
 
     /// Whether `line` is meant: by item code first, then charge class, then keyword.
     pub fn matches(&self, line: &Line) -> bool {
+        let name = if self.keywords.is_empty() { None } else { name_of(line) };
+        self.matches_named(line, name.as_deref())
+    }
+
+    /// The same for a line whose [`name_of`] is known already.
+    pub fn matches_named(&self, line: &Line, name: Option<&str>) -> bool {
         let is_code = line
             .item_code
             .as_ref()
             .is_some_and(|code| self.item_codes.iter().any(|meant| meant == code.reveal()));
         let is_class =
             line.charge_class.as_ref().is_some_and(|class| self.charge_classes.contains(class));
-        let is_named = line.item_name.as_ref().filter(|_| !self.keywords.is_empty());
-        let is_named = is_named.is_some_and(|name| {
-            let name = normalised(name.reveal());
-            self.keywords.iter().any(|keyword| name.contains(&*normalised(keyword)))
+        let is_named = name.is_some_and(|name| {
+            self.keywords.iter().any(|it| name.contains(it.normalised.as_str()))
         });
         is_code || is_class || is_named
     }
+}
+
+/// The name of a line as keywords look for it.
+pub fn name_of(line: &Line) -> Option<Cow<'_, str>> {
+    line.item_name.as_ref().map(|name| normalised(name.reveal()))
 }
 
 /// A hospital's spelling without what carries no meaning: full-width forms are ASCII, capitals are

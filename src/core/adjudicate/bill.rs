@@ -2,7 +2,7 @@
 
 use super::spread::spread;
 use crate::core::money::Fen;
-use crate::core::plan::{Bucket, CapPer, Exclusion, ItemCap, LineSelector};
+use crate::core::plan::{Bucket, CapPer, Exclusion, ItemCap, LineSelector, name_of};
 use crate::core::settlement::{Line, Settlement};
 
 /// In which order something is taken out of the buckets of a line: what insurance knows least of
@@ -57,7 +57,10 @@ impl<'a> Bill<'a> {
             let rows = vec![Row { total, borne: burden, left: whole }];
             return (Bill { settlement, rows }, Vec::new());
         }
-        let is_excluded = |line: &Line| exclusions.iter().any(|it| it.lines.matches(line));
+        let is_excluded = |line: &Line| {
+            let name = name_of(line);
+            exclusions.iter().any(|it| it.lines.matches_named(line, name.as_deref()))
+        };
         let excluded: Vec<usize> = (0..settlement.lines.len())
             .filter(|index| is_excluded(&settlement.lines[*index]))
             .collect();
@@ -148,8 +151,10 @@ impl<'a> Bill<'a> {
             return self.rows.iter_mut().map(|row| row.take(base)).collect();
         };
         let mut taken = self.nothing();
-        for index in self.rows_of(items) {
-            taken[index] = self.rows[index].take(base);
+        for (index, line) in self.settlement.lines.iter().enumerate() {
+            if items.matches(line) {
+                taken[index] = self.rows[index].take(base);
+            }
         }
         taken
     }

@@ -132,14 +132,22 @@ impl Chain {
                 .enumerate()
                 .filter(|(_, taken)| !taken.is_zero())
                 .unzip();
+            if let [row] = rows[..] {
+                // Nothing to divide: the line has the parts of its piece.
+                if let Some(line) = lines.get_mut(row) {
+                    for part in &piece.parts {
+                        give(line, part.reason, part.amount);
+                        left[0] = left[0] - part.amount;
+                    }
+                    add(&mut line.adjustments, piece.rest, left[0]);
+                }
+                continue;
+            }
             for part in &piece.parts {
                 for (index, share) in spread(part.amount, &left).into_iter().enumerate() {
                     left[index] = left[index] - share;
                     let Some(line) = lines.get_mut(rows[index]) else { continue };
-                    match part.reason {
-                        None => line.payout = line.payout + share,
-                        reason => add(&mut line.adjustments, reason, share),
-                    }
+                    give(line, part.reason, share);
                 }
             }
             if piece.rest.is_some() {
@@ -151,6 +159,14 @@ impl Chain {
             }
         }
         lines
+    }
+}
+
+/// Gives a line its share of a part: paid without a reason, not paid for one.
+fn give(line: &mut LineDecision, reason: Option<AdjustmentReason>, share: Fen) {
+    match reason {
+        None => line.payout = line.payout + share,
+        reason => add(&mut line.adjustments, reason, share),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::core::decision::{AdjustmentReason, CounterBook, CounterKey, Counters}
 use crate::core::explain::{Language, step_text};
 use crate::core::money::{Fen, Rate, Rounding};
 use crate::core::plan::{
-    Attribution, Bucket, Condition, Deductible, Exclusion, Indemnity, Limit, LineSelector,
+    Attribution, Bucket, Condition, Deductible, Exclusion, Indemnity, Keyword, Limit, LineSelector,
     LinesAbsent, PaymentMode, Per, Share,
 };
 use crate::core::settlement::tests::{fen, settlement};
@@ -63,7 +63,7 @@ pub(crate) fn plan(deductible: i64, rate: &str, limit: i64) -> Plan {
             lines: LineSelector {
                 item_codes: vec!["ZF1".into()],
                 charge_classes: vec![],
-                keywords: vec!["陪护".into()],
+                keywords: vec![Keyword::new("陪护".into())],
             },
         }],
         item_caps: vec![],

@@ -7,7 +7,7 @@ use proptest::sample::{select, subsequence};
 
 use super::{
     AccountMoney, Attribution, BaseMax, Benefit, Bucket, CapPer, ClaimFree, ClassRange, Condition,
-    DayLimit, Deductible, Exclusion, Fact, FixedSum, Group, Indemnity, ItemCap, Limit,
+    DayLimit, Deductible, Exclusion, Fact, FixedSum, Group, Indemnity, ItemCap, Keyword, Limit,
     LineSelector, LinesAbsent, LowerRate, PaymentMode, Per, PerDiem, Plan, Responsibility, Share,
     Tier, Waiting,
 };
@@ -170,6 +170,7 @@ fn indemnity() -> impl Strategy<Value = Indemnity> {
 fn selector() -> impl Strategy<Value = LineSelector> {
     let marks = (texts(&["X1", "X2"]), texts(&["01", "08"]), texts(&["陪护"]));
     marks.prop_map(|(item_codes, charge_classes, keywords)| {
+        let keywords = keywords.into_iter().map(Keyword::new).collect();
         let lines = LineSelector { item_codes, charge_classes, keywords };
         if lines.is_empty() {
             LineSelector { item_codes: vec!["X1".into()], ..lines }

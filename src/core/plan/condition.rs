@@ -73,7 +73,21 @@ pub enum Answer {
 impl Condition {
     /// Whether it holds without looking.
     pub fn is_always(&self) -> bool {
-        *self == Condition::default()
+        let lists = [
+            &self.medical_categories,
+            &self.diagnoses,
+            &self.not_diagnoses,
+            &self.hospital_levels,
+            &self.hospital_codes,
+            &self.regions,
+            &self.not_regions,
+            &self.circumstances,
+        ];
+        self.causes.is_empty()
+            && self.classes.is_empty()
+            && self.pre_existing.is_none()
+            && self.basic_insurance.is_none()
+            && lists.iter().all(|list| list.is_empty())
     }
 
     /// Whether it holds for sure.

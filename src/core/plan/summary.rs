@@ -219,13 +219,12 @@ impl Words {
 
     fn lines(self, lines: &LineSelector) -> String {
         let marks = [
-            (self.of("项目编码", "item codes"), &lines.item_codes),
-            (self.of("收费类别", "charge classes"), &lines.charge_classes),
-            (self.of("名称含", "names with"), &lines.keywords),
+            (self.of("项目编码", "item codes"), self.list(&lines.item_codes)),
+            (self.of("收费类别", "charge classes"), self.list(&lines.charge_classes)),
+            (self.of("名称含", "names with"), self.list(&lines.keywords)),
         ];
         let marks = marks.iter().filter(|(_, texts)| !texts.is_empty());
-        let marks: Vec<String> =
-            marks.map(|(mark, texts)| format!("{mark} {}", self.list(texts))).collect();
+        let marks: Vec<String> = marks.map(|(mark, texts)| format!("{mark} {texts}")).collect();
         marks.join(self.of("，或", ", or "))
     }
 }

@@ -2,8 +2,8 @@
 
 use super::reader::{Reader, Table, Value};
 use crate::core::plan::{
-    ClaimFree, ClassRange, Condition, DayLimit, Deductible, Limit, LineSelector, LowerRate, Per,
-    Tier,
+    ClaimFree, ClassRange, Condition, DayLimit, Deductible, Keyword, Limit, LineSelector,
+    LowerRate, Per, Tier,
 };
 
 impl<'d> Reader<'d> {
@@ -79,7 +79,7 @@ impl<'d> Reader<'d> {
         let lines = LineSelector {
             item_codes: self.texts(table, "item_codes"),
             charge_classes: self.texts(table, "charge_classes"),
-            keywords: self.texts(table, "keywords"),
+            keywords: self.texts(table, "keywords").into_iter().map(Keyword::new).collect(),
         };
         if !is_named || (lines.is_empty() && self.problems.is_empty()) {
             let hint = "name item_codes, charge_classes or keywords";

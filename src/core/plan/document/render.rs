@@ -191,9 +191,9 @@ impl Keys {
         self.put(key, quoted(value));
     }
 
-    fn list(&mut self, key: &'static str, values: &[String]) {
+    fn list(&mut self, key: &'static str, values: &[impl AsRef<str>]) {
         if !values.is_empty() {
-            let values: Vec<String> = values.iter().map(quoted).collect();
+            let values: Vec<String> = values.iter().map(|it| quoted(it.as_ref())).collect();
             self.put(key, format!("[{}]", values.join(", ")));
         }
     }
