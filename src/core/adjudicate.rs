@@ -1,15 +1,14 @@
 //! The decision itself: pure, total, in one fixed order (`design.md` 4.2).
 
-use std::collections::BTreeMap;
-
 use super::day::{Day, Period};
-use super::decision::{AdjustmentReason, CounterBook, Counters, Decision, Denial, Why};
+use super::decision::{AdjustmentReason, Decision, Denial, Why};
 use super::member::Roster;
 use super::money::Fen;
 use super::plan::{
     AccountMoney, Answer, Benefit, Bucket, CapPer, Circumstances, Plan, Responsibility,
 };
 use super::settlement::Settlement;
+use super::usage::Usage;
 
 mod bill;
 mod chain;
@@ -35,35 +34,6 @@ pub struct Case<'a> {
     pub day: Day,
     /// When the claim came in.
     pub received: Day,
-}
-
-/// What a member has used up before a claim.
-#[derive(Debug, Clone)]
-pub struct Usage<'a> {
-    /// By period.
-    pub counters: &'a CounterBook,
-    /// By earlier claims of the same stay, by responsibility or group. Looked at only by plans that
-    /// [count by claims](Plan::counts_by_claims).
-    pub stay: BTreeMap<String, Counters>,
-    /// By earlier claims of the same cause, likewise.
-    pub cause: BTreeMap<String, Counters>,
-    /// The days of the stay that no earlier claim of it brought; `None` where nobody looked.
-    pub days: Option<u16>,
-    /// The days of the stay that earlier claims brought.
-    pub earlier_days: u16,
-}
-
-impl<'a> Usage<'a> {
-    /// Of a member whose earlier claims have neither stay nor cause in common with this one.
-    pub fn new(counters: &'a CounterBook) -> Usage<'a> {
-        Usage {
-            counters,
-            stay: BTreeMap::new(),
-            cause: BTreeMap::new(),
-            days: None,
-            earlier_days: 0,
-        }
-    }
 }
 
 /// Decides what `plan` pays for a covered settlement.
@@ -96,7 +66,7 @@ pub fn deny(case: Case<'_>, denial: Denial) -> Decision {
         open_with_others(&mut chain, &bill, case, Fen::ZERO);
     }
     chain.step(case.burden, Fen::ZERO, Why::Denied { denial });
-    chain.refuse(denial.into(), bill.take(&Bucket::ALL, None));
+    chain.refuse(AdjustmentReason::Denied(denial), bill.take(&Bucket::ALL, None));
     chain.step(Fen::ZERO, Fen::ZERO, Why::Payout);
     let (steps, adjustments, lines) = chain.finish(case.settlement, &bill);
     let decision = Decision {

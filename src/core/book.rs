@@ -10,8 +10,9 @@ use super::member::{CoverageOverlap, Roster};
 use super::money::Fen;
 use super::payout::{self, Payout};
 use super::plan::Plans;
-use super::route::{Evaluation, NeedsHistory, Reason, ReasonCode, Route, World, evaluate, reason};
+use super::route::{Evaluation, Reason, ReasonCode, Route, World, evaluate, reason};
 use super::settlement::{Comparison, Settlement};
+use super::usage::NeedsHistory;
 
 /// What the ledger knows of one member. Cheap to copy: a command works on a copy, so that a
 /// refusal or a panic leaves nothing behind.

@@ -117,6 +117,24 @@ pub enum Denial {
     FilingLimit,
 }
 
+impl Denial {
+    /// The number of the nearest claim adjustment reason code (`domain.md` 5).
+    pub fn carc(self) -> &'static str {
+        match self {
+            Denial::NotEligible => "31",
+            Denial::BeforeCoverage | Denial::PlanNotInForce => "26",
+            Denial::AfterCoverage => "27",
+            Denial::ServiceNotCovered
+            | Denial::ClassNotCovered
+            | Denial::HospitalNotCovered
+            | Denial::RegionNotCovered => "204",
+            Denial::PreExisting => "51",
+            Denial::WaitingPeriod => "179",
+            Denial::FilingLimit => "29",
+        }
+    }
+}
+
 /// The stable text of an enum value that is stored and sent by name.
 pub fn code<T: Serialize>(value: &T) -> String {
     match serde_json::to_value(value) {

@@ -109,19 +109,25 @@ pub fn adjustment_text(reason: AdjustmentReason, language: Language) -> &'static
         R::Deductible => ("起付线", "deductible"),
         R::Coinsurance => ("按比例自付", "the person's share"),
         R::BenefitMax => ("超出限额", "beyond a limit"),
-        R::NotEligible => ("无保障", "no coverage"),
-        R::BeforeCoverage => ("早于保障期", "before the coverage"),
-        R::AfterCoverage => ("不在保障期内", "after the coverage"),
-        R::PlanNotInForce => ("方案未生效", "no plan in force"),
-        R::ServiceNotCovered => ("医疗类别不在责任内", "treatment not covered"),
-        R::ClassNotCovered => ("优抚类别不在责任内", "class not covered"),
-        R::HospitalNotCovered => ("医院不在责任内", "hospital not covered"),
-        R::RegionNotCovered => ("就医地不在责任内", "region not covered"),
-        R::PreExisting => ("既往症", "pre-existing illness"),
-        R::WaitingPeriod => ("等待期", "waiting period"),
-        R::FilingLimit => ("超过申请时效", "filed too late"),
+        R::Denied(denial) => denial_label(denial),
     };
     language.of(zh, en)
+}
+
+fn denial_label(denial: Denial) -> (&'static str, &'static str) {
+    match denial {
+        Denial::NotEligible => ("无保障", "no coverage"),
+        Denial::BeforeCoverage => ("早于保障期", "before the coverage"),
+        Denial::AfterCoverage => ("不在保障期内", "after the coverage"),
+        Denial::PlanNotInForce => ("方案未生效", "no plan in force"),
+        Denial::ServiceNotCovered => ("医疗类别不在责任内", "treatment not covered"),
+        Denial::ClassNotCovered => ("优抚类别不在责任内", "class not covered"),
+        Denial::HospitalNotCovered => ("医院不在责任内", "hospital not covered"),
+        Denial::RegionNotCovered => ("就医地不在责任内", "region not covered"),
+        Denial::PreExisting => ("既往症", "pre-existing illness"),
+        Denial::WaitingPeriod => ("等待期", "waiting period"),
+        Denial::FilingLimit => ("超过申请时效", "filed too late"),
+    }
 }
 
 /// Why a person must look.

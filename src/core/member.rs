@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::day::{Day, Span};
 use super::personal::Personal;
-use super::settlement::Person;
+use super::settlement::{Person, has_prefix};
 
 /// What the roster says of one person. Also a person who is not on it: without coverage.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -128,8 +128,7 @@ impl Roster {
     /// Whether a diagnosis belongs to an illness that the insurer knew before `day`.
     pub fn had_before(&self, diagnosis: &str, day: Day) -> bool {
         self.illnesses.iter().any(|illness| {
-            let code = illness.diagnosis_code.reveal().to_ascii_uppercase();
-            illness.since_date < day && diagnosis.starts_with(&code)
+            illness.since_date < day && has_prefix(diagnosis, illness.diagnosis_code.reveal())
         })
     }
 

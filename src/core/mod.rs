@@ -19,6 +19,7 @@ pub mod personal;
 pub mod plan;
 pub mod route;
 pub mod settlement;
+pub mod usage;
 
 /// The engine's version, recorded with every decision. Differing steps are a finding only between
 /// decisions of the same engine version; differing amounts always are.

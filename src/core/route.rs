@@ -1,19 +1,19 @@
 //! From facts to a standing: who decides, under which plan, and whether a person must look.
 //! Routing never changes an amount.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::adjudicate::{Case, Usage, adjudicate, deny};
+use super::adjudicate::{Case, adjudicate, deny};
 use super::claim::{Claim, ClaimState};
-use super::day::{Day, Moment, Span};
-use super::decision::{CounterBook, Counters, Decision, Denial};
+use super::day::{Day, Moment};
+use super::decision::{CounterBook, Decision, Denial};
 use super::member::Roster;
 use super::money::Fen;
 use super::plan::{Attribution, Benefit, LinesAbsent, PaymentMode, Plan, PlanRef, Plans};
 use super::settlement::Settlement;
+use super::usage::{NeedsHistory, Usage};
 
 /// Who lets a claim through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,11 +95,6 @@ pub struct World<'a> {
     pub first_plan: Option<&'a PlanRef>,
 }
 
-/// The plan counts by stay or by cause, and the earlier claims are not known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the decision needs the member's history")]
-pub struct NeedsHistory;
-
 /// Evaluates one settlement: deterministic, without side effects. Total once the history is known.
 pub fn evaluate(
     settlement: &Settlement,
@@ -140,7 +135,7 @@ pub fn evaluate(
     if !absent.is_empty() {
         return Ok(Evaluation { plan: Some(plan.reference()), ..missing(absent) });
     }
-    let usage = usage(settlement, plan, world)?;
+    let usage = Usage::before(settlement, plan, world.counters, world.earlier)?;
     let decision = adjudicate(case(day), plan, &usage);
     Ok(decided(settlement, decision, plan, world))
 }
@@ -162,61 +157,6 @@ fn absent_facts(settlement: &Settlement, plan: &Plan) -> Vec<String> {
     } else {
         Vec::new()
     }
-}
-
-/// What the member has used before, by period and, where the plan asks, by stay and by cause.
-fn usage<'a>(
-    settlement: &Settlement,
-    plan: &Plan,
-    world: World<'a>,
-) -> Result<Usage<'a>, NeedsHistory> {
-    let mut usage = Usage::new(world.counters);
-    if !plan.counts_by_claims() {
-        return Ok(usage);
-    }
-    let earlier = world.earlier.ok_or(NeedsHistory)?;
-    let holding = || earlier.iter().filter(|claim| claim.state().holds_counters());
-    let of_stay = || {
-        holding().filter(|claim| {
-            claim.settlement.source == settlement.source
-                && settlement.visit_id.is_some()
-                && claim.settlement.visit_id == settlement.visit_id
-        })
-    };
-    let cause = settlement.cause_category();
-    let of_cause =
-        holding().filter(|it| cause.is_some() && it.settlement.cause_category() == cause);
-    usage.stay = used_by(of_stay(), &plan.plan_id);
-    usage.cause = used_by(of_cause, &plan.plan_id);
-    let stays: Vec<_> = of_stay().filter_map(|claim| claim.settlement.stay()).collect();
-    (usage.days, usage.earlier_days) = days_beside(settlement.stay(), &stays);
-    Ok(usage)
-}
-
-/// What these claims used up, by responsibility or group.
-fn used_by<'a>(
-    claims: impl Iterator<Item = &'a Arc<Claim>>,
-    plan_id: &str,
-) -> BTreeMap<String, Counters> {
-    let decisions = claims.filter_map(|claim| claim.evaluation.decision.as_ref());
-    let changes = decisions.flat_map(|decision| &decision.counters);
-    let mut used = BTreeMap::new();
-    for change in changes.filter(|change| change.key.plan_id == plan_id) {
-        let slot: &mut Counters = used.entry(change.key.responsibility.clone()).or_default();
-        *slot = slot.plus(change.after.since(change.before));
-    }
-    used
-}
-
-/// The days of a stay that none of the others has, and the days that the others have together.
-fn days_beside(stay: Option<Span>, others: &[Span]) -> (Option<u16>, u16) {
-    let mut taken: BTreeSet<Day> = BTreeSet::new();
-    for other in others {
-        taken.extend(other.days());
-    }
-    let count = |days: usize| u16::try_from(days).unwrap_or(u16::MAX);
-    let new = stay.map(|stay| count(stay.days().filter(|day| !taken.contains(day)).count()));
-    (new, count(taken.len()))
 }
 
 /// Routes a figure: denied, green or review.

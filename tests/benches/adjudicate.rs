@@ -5,13 +5,14 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use greenlane::core::adjudicate::{Case, Usage, adjudicate};
+use greenlane::core::adjudicate::{Case, adjudicate};
 use greenlane::core::day::Day;
 use greenlane::core::decision::{CounterBook, Decision};
 use greenlane::core::explain::{Language, step_text};
 use greenlane::core::member::Roster;
 use greenlane::core::plan::{Plan, document};
 use greenlane::core::settlement::Settlement;
+use greenlane::core::usage::Usage;
 
 const SHIPPED: &str = include_str!("../../deploy/plans/qingdao-rongjun.toml");
 

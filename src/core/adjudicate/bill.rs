@@ -151,10 +151,8 @@ impl<'a> Bill<'a> {
             return self.rows.iter_mut().map(|row| row.take(base)).collect();
         };
         let mut taken = self.nothing();
-        for (index, line) in self.settlement.lines.iter().enumerate() {
-            if items.matches(line) {
-                taken[index] = self.rows[index].take(base);
-            }
+        for index in self.rows_of(items) {
+            taken[index] = self.rows[index].take(base);
         }
         taken
     }

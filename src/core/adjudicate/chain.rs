@@ -150,12 +150,9 @@ impl Chain {
                     give(line, part.reason, share);
                 }
             }
-            if piece.rest.is_some() {
-                for (index, left) in rows.into_iter().zip(left) {
-                    if let Some(line) = lines.get_mut(index) {
-                        add(&mut line.adjustments, piece.rest, left);
-                    }
-                }
+            for (index, left) in rows.into_iter().zip(left) {
+                let Some(line) = lines.get_mut(index) else { continue };
+                add(&mut line.adjustments, piece.rest, left);
             }
         }
         lines

@@ -222,8 +222,8 @@ impl<'a> Deciding<'a> {
             if !limit.when.holds(self.circumstances) {
                 continue;
             }
-            let days = self.days();
-            let most = if limit.per == Per::Day { limit.amount.times(days) } else { limit.amount };
+            let is_daily = limit.per == Per::Day;
+            let most = if is_daily { limit.amount.times(self.days()) } else { limit.amount };
             let used = self.tally.used(slot, limit.per).paid;
             let after = within.min(most.minus_up_to(used));
             let why = Why::Limit {

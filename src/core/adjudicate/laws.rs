@@ -11,9 +11,8 @@ use super::*;
 use crate::core::book::{Book, Command, Effect};
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::Moment;
-use crate::core::decision::{AdjustmentGroup, Step};
+use crate::core::decision::{AdjustmentGroup, CounterBook, Counters, Step};
 use crate::core::explain::{Language, step_text};
-use crate::core::money::Rate;
 use crate::core::personal::Personal;
 use crate::core::plan::{Condition, Limit, Per, Plans, Share, Tier, arbitrary};
 use crate::core::settlement::tests::{fen, settlement};
@@ -334,15 +333,11 @@ proptest! {
         up_to in 1i64..4_000_000, low in 0u32..=10_000, high in 0u32..=10_000,
         deductible in 0i64..1_000_000,
     ) {
-        let rate = |tenthousandth: u32| {
-            let text = format!("{}.{:04}", tenthousandth / 10_000, tenthousandth % 10_000);
-            Rate::parse(&text).unwrap()
-        };
         let mut plan = simple_plan(deductible, "1", 400_000_000);
         if let Benefit::Indemnity(benefit) = &mut plan.responsibilities[0].benefit {
             let tiers = vec![
-                Tier { up_to: Some(fen(up_to)), rate: rate(low) },
-                Tier { up_to: None, rate: rate(high) },
+                Tier { up_to: Some(fen(up_to)), rate: arbitrary::rate_of(low) },
+                Tier { up_to: None, rate: arbitrary::rate_of(high) },
             ];
             benefit.share = Share::Tiers { per: Per::Period, tiers };
         }

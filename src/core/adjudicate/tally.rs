@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use crate::core::day::Period;
 use crate::core::decision::{CounterChange, CounterKey, Counters};
 use crate::core::plan::{Per, Plan};
-
-use super::Usage;
+use crate::core::usage::Usage;
 
 /// The counters that a claim reads, while it uses them.
 pub(super) struct Tally<'a> {

@@ -204,7 +204,7 @@ fn a_treatment_that_no_responsibility_covers_is_denied_with_its_burden_explained
              4,000.00 ->      0.00  不予赔付：不在保险责任范围内
                  0.00 ->      0.00  本次赔付 0.00
                           6,000.00  PriorPayer
-                          4,000.00  ServiceNotCovered
+                          4,000.00  Denied(ServiceNotCovered)
         "#]],
     );
 }

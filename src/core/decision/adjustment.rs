@@ -40,28 +40,9 @@ pub enum AdjustmentReason {
     Coinsurance,
     /// Beyond a limit.
     BenefitMax,
-    /// See [`Denial`].
-    NotEligible,
-    /// See [`Denial`].
-    BeforeCoverage,
-    /// See [`Denial`].
-    AfterCoverage,
-    /// See [`Denial`].
-    PlanNotInForce,
-    /// See [`Denial`].
-    ServiceNotCovered,
-    /// See [`Denial`].
-    ClassNotCovered,
-    /// See [`Denial`].
-    HospitalNotCovered,
-    /// See [`Denial`].
-    RegionNotCovered,
-    /// See [`Denial`].
-    PreExisting,
-    /// See [`Denial`].
-    WaitingPeriod,
-    /// See [`Denial`].
-    FilingLimit,
+    /// Nothing is paid at all. Stored and sent by the denial's own name.
+    #[serde(untagged)]
+    Denied(Denial),
 }
 
 impl AdjustmentReason {
@@ -80,40 +61,13 @@ impl AdjustmentReason {
             AdjustmentReason::PriorPayer => "23",
             AdjustmentReason::HospitalBorne => "45",
             AdjustmentReason::NonCoveredItem | AdjustmentReason::AccountMoney => "96",
-            AdjustmentReason::NonCoveredBase
-            | AdjustmentReason::ServiceNotCovered
-            | AdjustmentReason::ClassNotCovered
-            | AdjustmentReason::HospitalNotCovered
-            | AdjustmentReason::RegionNotCovered => "204",
-            AdjustmentReason::PreExisting => "51",
-            AdjustmentReason::WaitingPeriod => "179",
-            AdjustmentReason::FilingLimit => "29",
+            AdjustmentReason::NonCoveredBase => "204",
             AdjustmentReason::Deductible => "1",
             AdjustmentReason::Coinsurance => "2",
             AdjustmentReason::BenefitMax
             | AdjustmentReason::ItemMax
             | AdjustmentReason::BaseMax => "119",
-            AdjustmentReason::NotEligible => "31",
-            AdjustmentReason::BeforeCoverage | AdjustmentReason::PlanNotInForce => "26",
-            AdjustmentReason::AfterCoverage => "27",
-        }
-    }
-}
-
-impl From<Denial> for AdjustmentReason {
-    fn from(denial: Denial) -> AdjustmentReason {
-        match denial {
-            Denial::NotEligible => AdjustmentReason::NotEligible,
-            Denial::BeforeCoverage => AdjustmentReason::BeforeCoverage,
-            Denial::AfterCoverage => AdjustmentReason::AfterCoverage,
-            Denial::PlanNotInForce => AdjustmentReason::PlanNotInForce,
-            Denial::ServiceNotCovered => AdjustmentReason::ServiceNotCovered,
-            Denial::ClassNotCovered => AdjustmentReason::ClassNotCovered,
-            Denial::HospitalNotCovered => AdjustmentReason::HospitalNotCovered,
-            Denial::RegionNotCovered => AdjustmentReason::RegionNotCovered,
-            Denial::PreExisting => AdjustmentReason::PreExisting,
-            Denial::WaitingPeriod => AdjustmentReason::WaitingPeriod,
-            Denial::FilingLimit => AdjustmentReason::FilingLimit,
+            AdjustmentReason::Denied(denial) => denial.carc(),
         }
     }
 }
@@ -137,4 +91,23 @@ pub struct LineDecision {
     pub payout: Fen,
     /// Who bears the rest.
     pub adjustments: Vec<Adjustment>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::decision::code;
+
+    #[test]
+    fn a_denial_is_written_by_its_own_name_and_read_by_it() {
+        for denial in [Denial::NotEligible, Denial::PreExisting, Denial::FilingLimit] {
+            let reason = AdjustmentReason::Denied(denial);
+            assert_eq!(code(&reason), code(&denial));
+            let written = serde_json::to_string(&reason).unwrap();
+            assert_eq!(serde_json::from_str::<AdjustmentReason>(&written).unwrap(), reason);
+        }
+        let deductible = AdjustmentReason::Deductible;
+        assert_eq!(code(&deductible), "DEDUCTIBLE");
+        assert!(serde_json::from_str::<AdjustmentReason>("\"OTHER\"").is_err());
+    }
 }

@@ -19,10 +19,15 @@ fn amount(least: i64, most: i64) -> impl Strategy<Value = Fen> {
     (least..=most).prop_map(|fen| Fen::new(fen).unwrap())
 }
 
+/// A rate of so many ten-thousandths.
+pub(crate) fn rate_of(ten_thousandths: u32) -> Rate {
+    let text = format!("{}.{:04}", ten_thousandths / 10_000, ten_thousandths % 10_000);
+    Rate::parse(&text).unwrap()
+}
+
 /// A rate between two others in ten-thousandths.
 fn rate(least: u32, most: u32) -> impl Strategy<Value = Rate> {
-    (least..=most)
-        .prop_map(|it| Rate::parse(&format!("{}.{:04}", it / 10_000, it % 10_000)).unwrap())
+    (least..=most).prop_map(rate_of)
 }
 
 fn texts(of: &'static [&'static str]) -> impl Strategy<Value = Vec<String>> {
@@ -109,17 +114,15 @@ fn deductible() -> impl Strategy<Value = Deductible> {
 fn share() -> impl Strategy<Value = Share> {
     let tiers =
         (vec((1i64..2_000_000, 1u32..=10_000), 1..4), 1u32..=10_000).prop_map(|(steps, last)| {
-            let rate =
-                |it: u32| Rate::parse(&format!("{}.{:04}", it / 10_000, it % 10_000)).unwrap();
             let mut end = 0;
             let mut tiers: Vec<Tier> = steps
                 .into_iter()
                 .map(|(width, it)| {
                     end += width;
-                    Tier { up_to: Fen::new(end), rate: rate(it) }
+                    Tier { up_to: Fen::new(end), rate: rate_of(it) }
                 })
                 .collect();
-            tiers.push(Tier { up_to: None, rate: rate(last) });
+            tiers.push(Tier { up_to: None, rate: rate_of(last) });
             tiers
         });
     let per = select(vec![Per::Period, Per::Claim, Per::Stay]);

@@ -3,7 +3,7 @@
 use crate::core::day::Day;
 use crate::core::decision::Denial;
 use crate::core::member::{Class, Roster};
-use crate::core::settlement::{Cause, Settlement};
+use crate::core::settlement::{Cause, Settlement, has_prefix};
 
 /// When something in a plan applies. Every list that is not empty must hold, and any entry of a
 /// list is enough for it.
@@ -114,8 +114,8 @@ impl Condition {
 
     /// Whether nothing but the member's class decides, and it holds on `day`.
     pub fn is_for_class(&self, roster: &Roster, day: Day) -> bool {
-        let only = Condition { classes: self.classes.clone(), ..Condition::default() };
-        *self == only && self.may_be_for(roster, day)
+        let but_class = Condition { classes: Vec::new(), ..self.clone() };
+        but_class.is_always() && self.may_be_for(roster, day)
     }
 
     /// Whether the member's class does not rule it out on `day`.
@@ -138,13 +138,15 @@ impl Condition {
 
     fn of_diagnosis(&self, it: Circumstances<'_>) -> Answer {
         let main = it.settlement.main_diagnosis();
-        let main = main.as_deref();
         let denial = Denial::ServiceNotCovered;
-        let cause = match (self.causes.is_empty(), it.settlement.cause()) {
-            (true, _) => Answer::Yes,
-            (false, None) => Answer::Unknown,
-            (false, Some(cause)) if self.causes.contains(&cause) => Answer::Yes,
-            (false, Some(_)) => Answer::No(denial),
+        let cause = if self.causes.is_empty() {
+            Answer::Yes
+        } else {
+            match it.settlement.cause() {
+                None => Answer::Unknown,
+                Some(cause) if self.causes.contains(&cause) => Answer::Yes,
+                Some(_) => Answer::No(denial),
+            }
         };
         let known = match (self.pre_existing, main) {
             (None, _) => Answer::Yes,
@@ -243,7 +245,7 @@ fn one_of(prefixes: &[String], stated: Option<&str>, denial: Denial) -> Answer {
     match stated {
         _ if prefixes.is_empty() => Answer::Yes,
         None => Answer::Unknown,
-        Some(text) if has_prefix(prefixes, text) => Answer::Yes,
+        Some(text) if has_any(prefixes, text) => Answer::Yes,
         Some(_) => Answer::No(denial),
     }
 }
@@ -252,11 +254,11 @@ fn none_of(prefixes: &[String], stated: Option<&str>, denial: Denial) -> Answer 
     match stated {
         _ if prefixes.is_empty() => Answer::Yes,
         None => Answer::Unknown,
-        Some(text) if has_prefix(prefixes, text) => Answer::No(denial),
+        Some(text) if has_any(prefixes, text) => Answer::No(denial),
         Some(_) => Answer::Yes,
     }
 }
 
-fn has_prefix(prefixes: &[String], text: &str) -> bool {
-    prefixes.iter().any(|prefix| text.starts_with(&*prefix.to_ascii_uppercase()))
+fn has_any(prefixes: &[String], text: &str) -> bool {
+    prefixes.iter().any(|prefix| has_prefix(text, prefix))
 }

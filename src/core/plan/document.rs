@@ -83,16 +83,14 @@ fn read_with(
     if document.len() > DOCUMENT_BYTES_MAX {
         return whole(0, "must be at most 1 MiB");
     }
+    let mut reader = Reader::new(document);
     let parsed = match DeTable::parse(document) {
         Ok(parsed) => parsed.into_inner(),
         Err(error) => {
-            let start = error.span().map_or(0, |span| span.start);
-            let before = document.get(..start).unwrap_or(document);
-            let line = before.matches('\n').count() + 1;
+            let line = reader.line(error.span().map_or(0, |span| span.start));
             return whole(line, &error.message().trim().replace('\n', ", "));
         }
     };
-    let mut reader = Reader::new(document);
     let table = reader.table("", 0, parsed);
     let plan = reader.plan(table, document);
     // An unknown key hides nothing of what the others say together.
@@ -235,21 +233,17 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
 
 /// Every id that counters are kept under, with its key and what it names.
 fn kinds(plan: &Plan) -> impl Iterator<Item = (String, &str, &'static str)> {
-    let of_responsibility = |(index, it): (usize, &'_ Responsibility)| {
-        let kind = match it.benefit {
-            Benefit::Indemnity(_) => "an indemnity",
-            Benefit::PerDiem(_) => "a per-diem",
-            Benefit::FixedSum(_) => "a fixed sum",
-        };
-        (format!("responsibilities[{index}].id"), kind)
+    let kind = |benefit: &Benefit| match benefit {
+        Benefit::Indemnity(_) => "an indemnity",
+        Benefit::PerDiem(_) => "a per-diem",
+        Benefit::FixedSum(_) => "a fixed sum",
     };
-    let responsibilities = plan.responsibilities.iter().enumerate().map(move |it| {
-        let (key, kind) = of_responsibility(it);
-        (key, it.1.id.as_str(), kind)
+    let responsibilities = plan.responsibilities.iter().enumerate().map(move |(index, it)| {
+        (format!("responsibilities[{index}].id"), it.id.as_str(), kind(&it.benefit))
     });
     let groups = plan.groups.iter().enumerate();
     let groups =
-        groups.map(|(index, group)| (format!("groups[{index}].id"), group.id.as_str(), "a group"));
+        groups.map(|(index, it)| (format!("groups[{index}].id"), it.id.as_str(), "a group"));
     responsibilities.chain(groups)
 }
 

@@ -18,12 +18,17 @@ pub enum Cause {
 const INJURY_CATEGORIES: [&str; 2] = ["19", "22"];
 
 /// ICD-10 chapters of injuries and their external causes: S, T and V to Y (`domain.md` 4.3, F13).
-const INJURY_CHAPTERS: [char; 6] = ['S', 'T', 'V', 'W', 'X', 'Y'];
+const INJURY_CHAPTERS: [&str; 6] = ["S", "T", "V", "W", "X", "Y"];
+
+/// Whether a code begins with a prefix, in capitals or not.
+pub fn has_prefix(code: &str, prefix: &str) -> bool {
+    code.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
+}
 
 impl Settlement {
-    /// The main diagnosis (主要诊断), ICD-10 in capitals; the first that is stated.
-    pub fn main_diagnosis(&self) -> Option<String> {
-        self.diagnoses.first().map(|diagnosis| diagnosis.code.reveal().to_ascii_uppercase())
+    /// The main diagnosis (主要诊断), ICD-10; the first that is stated.
+    pub fn main_diagnosis(&self) -> Option<&str> {
+        self.diagnoses.first().map(|diagnosis| diagnosis.code.reveal())
     }
 
     /// Illness or accident: as an event states it, else by medical category and main diagnosis.
@@ -34,19 +39,21 @@ impl Settlement {
         }
         let category = self.medical_category.as_deref();
         let main = self.main_diagnosis();
-        let by_category = category
-            .is_some_and(|it| INJURY_CATEGORIES.iter().any(|injury| it.starts_with(injury)));
-        let by_diagnosis = main.as_ref().is_some_and(|it| it.starts_with(INJURY_CHAPTERS));
+        let is_of = |code: Option<&str>, prefixes: &[&str]| {
+            code.is_some_and(|code| prefixes.iter().any(|prefix| has_prefix(code, prefix)))
+        };
+        let by_category = is_of(category, &INJURY_CATEGORIES);
+        let by_diagnosis = is_of(main, &INJURY_CHAPTERS);
         if by_category || by_diagnosis {
             Some(Cause::Accident)
         } else {
-            (category.is_some() || main.is_some()).then_some(Cause::Disease)
+            category.or(main).map(|_| Cause::Disease)
         }
     }
 
-    /// The ICD-10 category of the main diagnosis, its first three characters: what claims of one
-    /// cause share. `None` without a diagnosis.
+    /// The ICD-10 category of the main diagnosis, its first three characters in capitals: what
+    /// claims of one cause share. `None` without a diagnosis.
     pub fn cause_category(&self) -> Option<String> {
-        Some(self.main_diagnosis()?.chars().take(3).collect())
+        Some(self.main_diagnosis()?.chars().take(3).collect::<String>().to_ascii_uppercase())
     }
 }

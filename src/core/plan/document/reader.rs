@@ -67,12 +67,17 @@ impl<'d> Reader<'d> {
         Reader { line_ends, problems: Vec::new(), places: HashMap::new(), of: PhantomData }
     }
 
+    /// The line of an offset, counted from 1.
+    pub(super) fn line(&self, at: usize) -> usize {
+        self.line_ends.partition_point(|end| *end < at) + 1
+    }
+
     /// Notes a problem of the key at an offset.
     fn problem_at(&mut self, at: usize, path: &str, problem: &str, hint: &str) {
         if self.problems.len() >= PROBLEMS_MAX {
             return;
         }
-        let line = self.line_ends.partition_point(|end| *end < at) + 1;
+        let line = self.line(at);
         let (key, problem, hint) = (path.to_owned(), problem.to_owned(), hint.to_owned());
         self.problems.push(PlanProblem { line, key, problem, hint });
     }

@@ -64,13 +64,9 @@ impl<'a> Soundness<'a, '_, '_> {
                 self.need_fact(&format!("item_caps[{index}].per"), Fact::Stay);
             }
         }
-        let ids = plan.responsibilities.iter().map(|it| &it.id).enumerate();
-        let ids = ids.map(|(index, id)| (format!("responsibilities[{index}].id"), id));
-        let groups = plan.groups.iter().map(|it| &it.id).enumerate();
-        let ids: Vec<_> =
-            ids.chain(groups.map(|(index, id)| (format!("groups[{index}].id"), id))).collect();
-        for (index, (path, id)) in ids.iter().enumerate() {
-            if ids[..index].iter().any(|(_, earlier)| earlier == id) {
+        let ids: Vec<_> = super::kinds(plan).collect();
+        for (index, (path, id, _)) in ids.iter().enumerate() {
+            if ids[..index].iter().any(|(_, earlier, _)| earlier == id) {
                 // Counters carry the id: two benefits must not share one by accident.
                 self.tell(path, "is the id of an earlier one", "counters are kept by id");
             }
