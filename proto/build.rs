@@ -7,7 +7,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 /// Messages with values about a person. Their `Debug` is written by hand in `src/pb.rs` and shows
 /// nothing, so that no log and no panic can.
-const PERSONAL: [&str; 11] = [
+const PERSONAL: [&str; 13] = [
     ".greenlane.v1.Diagnosis",
     ".greenlane.v1.DocumentReference",
     ".greenlane.v1.Identity",
@@ -18,18 +18,22 @@ const PERSONAL: [&str; 11] = [
     ".greenlane.v1.MemberClass",
     ".greenlane.v1.MemberIdentity",
     ".greenlane.v1.Payee",
+    ".greenlane.v1.Reject",
+    ".greenlane.v1.RetryRejectRequest",
     ".greenlane.v1.SubmitMessageRequest",
 ];
 /// What a settlement and an event are made of. Files hold them, so these are read from JSON too; how
 /// amounts, instants and causes are written there is said in `src/pb/json.rs`.
-const IN_FILES: [&str; 7] = [
+const IN_FILES: [&str; 9] = [
     "Diagnosis",
     "DocumentReference",
     "FundPayment",
     "InsuredEvent",
     "Line",
     "MemberIdentity",
+    "SenderPayout",
     "Settlement",
+    "UnknownCode",
 ];
 const ROOT: &str = "proto";
 const PACKAGE: &str = "proto/greenlane/v1";

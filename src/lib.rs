@@ -18,7 +18,7 @@
 //! | [`config`], [`telemetry`], [`clock`] | settings, logs and traces, the one place that reads time | be looked up from anywhere else |
 //! | [`server`] | a bound socket in, an orderly end out | know what a claim is |
 //! | [`grpc`] | the wire: parse, render, status, layers | decide, or name a database |
-//! | [`intake`] | readers of hospital messages | guess: what cannot be read is named field by field |
+//! | [`intake`] | readers of hospital messages, profiles of their senders | guess: what cannot be read is named field by field |
 //! | [`ledger`] | the one write path: directory, queues, lanes, group commit | wait for a second lane, or run in a caller's task |
 //! | [`feed`] | from committed events to endless watches: a ring of the newest, the store for the rest | hold up a writer, or keep a queue for a reader |
 //! | [`store`] | SQL for SQLite and PostgreSQL | know the wire, or decide |
@@ -44,6 +44,21 @@
 //! supplement; the claim and every later one of the member are decided again in order, and the
 //! difference moves once. Facts that differ: refused naming the fields.
 //!
+//! # Walk-through: a reversal that comes before its settlement
+//!
+//! A 2305 answer names no person. [`intake`] reads a [`core::settlement::FollowUp`];
+//! [`ledger::Ledger::follow_up`] looks whose settlement it is about and sends it to that member's
+//! lane. Nothing fits, so it is *parked*. The batch that brings the settlement reads what waits for
+//! its keys and stays, and applies it to the same copy of the book: the claim is voided in the
+//! commit that makes it. A sweep finds what came at the same moment, or before a crash; applying
+//! twice changes nothing. The book finds the settlement by the names it is given, voids its claim
+//! and decides the later ones again; a later settlement of the same stay takes its place.
+//!
+//! # Walk-through: a message that cannot be used
+//!
+//! Its sender is told every bad field, and the bytes are kept as a *reject* with these reasons until
+//! the same bytes, a corrected message about the same settlement, or `RetryReject` succeeds.
+//!
 //! # Walk-through: a commit that fails
 //!
 //! A statement that fails rolls the batch back and the batch is halved until the culprit stands
@@ -66,6 +81,9 @@
 //!   the bill: `core::adjudicate::tests::every_decision_closes_and_no_limit_is_passed`.
 //! - Deciding again changes nothing that stands:
 //!   `core::book::tests::deciding_again_from_any_claim_on_changes_nothing_that_stands`.
+//! - Whatever the order of settlements, reversals and corrections, counters and money end where a
+//!   clean history would:
+//!   `core::book::tests::follow_ups::any_order_of_messages_ends_where_a_clean_history_does`.
 //! - What was acknowledged survives `kill -9`, once: `crash` in the integration tests.
 //! - A watch is ordered, unique, reliable, resumable, bookmarkable and honest, whatever happens to
 //!   servers and connections: `watch` in the integration tests, one judge for each word.

@@ -38,6 +38,8 @@ hide!(
     MemberClass,
     MemberIdentity,
     Payee,
+    Reject,
+    RetryRejectRequest,
     SubmitMessageRequest,
 );
 

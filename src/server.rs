@@ -1,6 +1,8 @@
 //! Serves a ledger on a socket until it is told to stop. The caller binds the socket and owns the
 //! signal, so that tests serve on port 0 and end when they like.
 
+mod metrics;
+
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -14,10 +16,12 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::grpc::layers::CallLayer;
 use crate::grpc::status::MESSAGE_BYTES_MAX;
-use crate::grpc::{Claims, Members, PlanCatalogue, Settlements};
+use crate::grpc::{Admin, Backlog, Claims, Intake, Members, PlanCatalogue, Settlements};
 use crate::ledger::Ledger;
 use crate::pb;
+use crate::pb::admin_service_server::AdminServiceServer;
 use crate::pb::claim_service_server::ClaimServiceServer;
+use crate::pb::intake_service_server::IntakeServiceServer;
 use crate::pb::member_service_server::MemberServiceServer;
 use crate::pb::plan_service_server::PlanServiceServer;
 use crate::pb::settlement_service_server::SettlementServiceServer;
@@ -86,6 +90,7 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), ServerError> {
     let closing = CancellationToken::new();
+    metrics::register(&ledger);
     let health = HealthReporter::new();
     let calls = CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max);
     let router = router(&ledger, limits, &calls, &closing, &health)?;
@@ -137,7 +142,10 @@ fn router(
     closing: &CancellationToken,
     health: &HealthReporter,
 ) -> Result<Router<Calls>, ServerError> {
-    let settlements = Settlements::new(ledger.clone(), closing.clone());
+    let intake = Intake::new(ledger.clone());
+    let settlements = Settlements::new(ledger.clone(), intake.clone(), closing.clone());
+    let backlog = Backlog::new(ledger.clone(), intake);
+    let admin = Admin::new(ledger.clone());
     let members = Members::new(ledger.clone(), closing.clone());
     let claims = Claims::new(ledger.clone(), limits.watch_age_max, closing.clone());
     let plans = PlanCatalogue::new(ledger.clone());
@@ -155,6 +163,8 @@ fn router(
         .add_service(
             SettlementServiceServer::new(settlements).max_decoding_message_size(MESSAGE_BYTES_MAX),
         )
+        .add_service(IntakeServiceServer::new(backlog).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(AdminServiceServer::new(admin).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ClaimServiceServer::new(claims).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(MemberServiceServer::new(members).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(PlanServiceServer::new(plans).max_decoding_message_size(MESSAGE_BYTES_MAX))
@@ -192,6 +202,8 @@ async fn report(health: &HealthReporter, is_serving: bool) {
     let services = [
         "",
         SettlementServiceServer::<Settlements>::NAME,
+        IntakeServiceServer::<Backlog>::NAME,
+        AdminServiceServer::<Admin>::NAME,
         ClaimServiceServer::<Claims>::NAME,
         MemberServiceServer::<Members>::NAME,
         PlanServiceServer::<PlanCatalogue>::NAME,

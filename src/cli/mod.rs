@@ -1,5 +1,5 @@
-//! The command line: one file per sub-command. All but `serve`, `demo` and
-//! `bench` are clients of a server.
+//! The command line: one file per sub-command. All but `serve`, `demo`, `bench` and the checks of
+//! documents are clients of a server.
 
 mod bench;
 mod claim;
@@ -12,6 +12,7 @@ mod member;
 mod plan;
 mod roster;
 mod serve;
+mod source;
 mod statement;
 mod token_file;
 mod watch;
@@ -49,6 +50,9 @@ enum Command {
     /// Publish, list, show and check plans (方案).
     #[command(subcommand)]
     Plan(plan::PlanCommand),
+    /// Try, publish and list profiles of senders (来源档案); list and retry what cannot be used.
+    #[command(subcommand)]
+    Source(source::SourceCommand),
     /// Import and show members (参保对象).
     #[command(subcommand)]
     Member(member::MemberCommand),
@@ -86,6 +90,8 @@ enum Failure {
     Config(#[from] ConfigError),
     #[error("{0}")]
     Told(String),
+    #[error("{0}")]
+    WrongDocument(String),
 }
 
 impl Failure {
@@ -119,7 +125,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(failure) => {
             eprintln!("greenlane: {failure}");
             match failure {
-                Failure::Config(_) => ExitCode::from(EXIT_WRONG_SETTING),
+                Failure::Config(_) | Failure::WrongDocument(_) => {
+                    ExitCode::from(EXIT_WRONG_SETTING)
+                }
                 Failure::Told(_) => ExitCode::FAILURE,
             }
         }
@@ -132,6 +140,7 @@ impl Command {
             Command::Serve(settings) => serve::run(&settings).await,
             Command::Demo => demo::run().await,
             Command::Plan(command) => plan::run(command).await,
+            Command::Source(command) => source::run(command).await,
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
             Command::Ingest(ingest) => ingest::run(*ingest).await,

@@ -7,7 +7,7 @@ use crate::core::money::Fen;
 use crate::pb;
 
 mod benefit;
-mod columns;
+pub(super) mod columns;
 mod funds;
 
 pub(super) use benefit::of_claim_in_full;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::claim::{Claim, ClaimId, ClaimState};
 use super::day::Moment;
-use super::decision::{CounterBook, Decision};
+use super::decision::CounterBook;
 use super::member::{CoverageOverlap, Roster};
-use super::money::Fen;
 use super::payout::{self, Payout};
 use super::plan::Plans;
-use super::route::{Evaluation, Reason, ReasonCode, Route, World, evaluate, reason};
-use super::settlement::{Comparison, Settlement};
+use super::route::{World, evaluate, no_figure};
+use super::settlement::{Comparison, FollowUp, Settlement};
 use super::usage::NeedsHistory;
+use change::{change_of, merge_counters, pay_target, post};
 
 /// What the ledger knows of one member. Cheap to copy: a command works on a copy, so that a
 /// refusal or a panic leaves nothing behind.
@@ -26,7 +26,10 @@ pub struct Book {
     pub roster: Arc<Roster>,
     /// What the member has used.
     pub counters: CounterBook,
-    /// Claims by number: all of them when `is_full`, else only those that the batch touches.
+    /// Whether a settlement of the member was ever reversed: only then can another one replace it.
+    pub has_voids: bool,
+    /// Claims: all of them in the order in which they are decided when `is_full`, else only those
+    /// that the batch touches.
     pub claims: Vec<Arc<Claim>>,
     /// Whether `claims` is the whole history.
     pub is_full: bool,
@@ -44,6 +47,8 @@ pub enum Command {
         /// Whether its identities name different members.
         person_unclear: bool,
     },
+    /// A message about a settlement of the member that came apart from it.
+    FollowUp(FollowUp),
     /// The bureau's roster says something of the member.
     Enrol {
         /// What it says.
@@ -85,6 +90,8 @@ pub enum Cause {
     Supplemented,
     /// An earlier claim, a coverage or a payee changed.
     Redecided,
+    /// Its settlement was reversed.
+    Reversed,
 }
 
 /// Why a command changes nothing.
@@ -100,6 +107,17 @@ pub enum Refusal {
         claim_id: ClaimId,
         /// The fields that differ; never their values.
         fields: Vec<&'static str>,
+    },
+    /// A follow-up fits none of the member's claims, or more than one.
+    #[error("no settlement of the member fits")]
+    NothingFits,
+    /// A reversal would take back something else than the whole settlement.
+    #[error("the reversal differs from the settlement in {field}")]
+    ReversalDiffers {
+        /// The claim.
+        claim_id: ClaimId,
+        /// What differs; never the value.
+        field: &'static str,
     },
     /// An import would make two coverages share a day.
     #[error(transparent)]
@@ -125,6 +143,7 @@ impl Book {
             counters: CounterBook::new(),
             claims: Vec::new(),
             is_full: true,
+            has_voids: false,
         }
     }
 
@@ -153,6 +172,8 @@ impl Book {
                     None => self.submit(*claim_id, settlement, *person_unclear, now, plans),
                 }
             }
+            Command::FollowUp(FollowUp::Reversal(reversal)) => self.reverse(reversal, now, plans),
+            Command::FollowUp(FollowUp::Supplement(facts)) => self.supplement(facts, now, plans),
             Command::Enrol { import } => self.enrol(import, now, plans),
         }
     }
@@ -165,11 +186,35 @@ impl Book {
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
+        if self.has_voids && settlement.visit_id.is_some() && !self.is_full {
+            return Err(Refusal::NeedsHistory);
+        }
+        let claim = Arc::new(Claim {
+            id,
+            member_id: self.member_id.clone(),
+            settlement: settlement.clone(),
+            person_unclear,
+            reversal: None,
+            evaluation: no_figure(ClaimState::Incomplete, Vec::new()),
+            payouts: Vec::new(),
+            create_time: now,
+            update_time: now,
+            revision: 0,
+        });
+        let place = self.insert(claim.clone());
+        let is_last = place + 1 == self.claims.len();
+        let counters_before;
+        let counters = if is_last {
+            &self.counters
+        } else {
+            counters_before = self.used_before(place);
+            &counters_before
+        };
         let world = World {
             roster: &self.roster,
             plans,
-            counters: &self.counters,
-            earlier: self.is_full.then_some(self.claims.as_slice()),
+            counters,
+            earlier: self.is_full.then_some(&self.claims[..place]),
             received: now,
             first_plan: None,
         };
@@ -180,22 +225,21 @@ impl Book {
             effects.push(Effect::Member(self.roster.clone()));
         }
         let payouts = payout::instruct(&[], pay_target(&evaluation), now);
-        let claim = Arc::new(Claim {
-            id,
-            member_id: self.member_id.clone(),
-            settlement: settlement.clone(),
-            person_unclear,
-            evaluation,
-            payouts: payouts.clone(),
-            create_time: now,
-            update_time: now,
-            revision: 0,
-        });
-        post(&mut self.counters, &claim.evaluation);
-        self.claims.push(claim.clone());
-        let cause = Cause::Submitted;
-        let change = ClaimChange { cause, from: None, claim, facts_changed: true, payouts };
+        let claim = Arc::new(Claim { evaluation, payouts: payouts.clone(), ..(*claim).clone() });
+        self.claims[place] = claim.clone();
+        let change = ClaimChange {
+            cause: Cause::Submitted,
+            from: None,
+            claim: claim.clone(),
+            facts_changed: true,
+            payouts,
+        };
         effects.push(Effect::Claim(Box::new(change)));
+        if is_last {
+            post(&mut self.counters, &claim.evaluation);
+        } else {
+            effects.extend(self.decide_again(place + 1, None, now, plans)?);
+        }
         Ok(effects)
     }
 
@@ -210,6 +254,8 @@ impl Book {
         match known.settlement.compare(settlement) {
             Comparison::Same => Ok(Vec::new()),
             Comparison::Conflict(fields) => Err(Refusal::Conflict { claim_id: known.id, fields }),
+            // What was taken back learns nothing any more.
+            Comparison::Supplement(_) if known.state() == ClaimState::Voided => Ok(Vec::new()),
             Comparison::Supplement(_) if !self.is_full => Err(Refusal::NeedsHistory),
             Comparison::Supplement(merged) => {
                 let index = self.claims.iter().position(|claim| claim.id == known.id);
@@ -220,7 +266,8 @@ impl Book {
                     person_unclear: slot.person_unclear || person_unclear,
                     ..(**slot).clone()
                 });
-                Ok(self.decide_again(index, Some(known.id), now, plans)?)
+                let first = if self.has_voids { self.reorder_from(index) } else { index };
+                Ok(self.decide_again(first, Some(known.id), now, plans)?)
             }
         }
     }
@@ -290,83 +337,9 @@ impl Book {
     }
 }
 
-/// What a fresh evaluation changes about a claim; `None` when nothing does.
-fn change_of(
-    claim: &Claim,
-    mut fresh: Evaluation,
-    is_supplemented: bool,
-    now: Moment,
-) -> Option<ClaimChange> {
-    let known = &claim.evaluation;
-    let (from, to) = (claim.state(), fresh.state);
-    let withdrawn = |reason: &Reason| reason.code == ReasonCode::DecisionWithdrawn;
-    let waits = from == ClaimState::Pended && known.reasons.iter().any(withdrawn);
-    let stood = matches!(from, ClaimState::Approved | ClaimState::Paid);
-    let is_taken_back =
-        (stood || waits) && matches!(to, ClaimState::Denied | ClaimState::Incomplete);
-    if is_taken_back || (from != to && !from.may_become(to)) {
-        fresh.state = ClaimState::Pended;
-        fresh.route = Route::Review;
-    }
-    if is_taken_back {
-        // What stood approved is never taken back without a person.
-        fresh.reasons.push(reason(ReasonCode::DecisionWithdrawn, []));
-    }
-    let same_payout = claim.payout() == fresh.decision.as_ref().map_or(Fen::ZERO, Decision::payout);
-    if from == ClaimState::Paid && fresh.state == ClaimState::Approved && same_payout {
-        fresh.state = ClaimState::Paid;
-    }
-    if fresh == *known && !is_supplemented {
-        return None;
-    }
-    let payouts = payout::instruct(&claim.payouts, pay_target(&fresh), now);
-    let changed = Claim {
-        payouts: payout::merged(&claim.payouts, &payouts),
-        evaluation: fresh,
-        update_time: now,
-        ..claim.clone()
-    };
-    Some(ClaimChange {
-        cause: if is_supplemented { Cause::Supplemented } else { Cause::Redecided },
-        from: Some(from),
-        claim: Arc::new(changed),
-        facts_changed: is_supplemented,
-        payouts,
-    })
-}
-
-/// What a claim shall have paid in all; none while a person must look or facts are missing.
-fn pay_target(evaluation: &Evaluation) -> Option<Fen> {
-    match evaluation.state {
-        ClaimState::Approved | ClaimState::Paid | ClaimState::Denied | ClaimState::Voided => {
-            Some(evaluation.decision.as_ref().map_or(Fen::ZERO, Decision::payout))
-        }
-        ClaimState::Incomplete | ClaimState::Pended | ClaimState::InformationRequested => None,
-    }
-}
-
-/// Posts what a claim uses up.
-fn post(counters: &mut CounterBook, evaluation: &Evaluation) {
-    let Some(decision) = &evaluation.decision else { return };
-    if !evaluation.state.holds_counters() {
-        return;
-    }
-    for change in &decision.counters {
-        let used = change.after.since(change.before);
-        let slot = counters.entry(change.key.clone()).or_default();
-        *slot = slot.plus(used);
-    }
-}
-
-/// Recomputed counters, with a zero for every counter that nobody uses any more, so that its row
-/// is written too.
-fn merge_counters(known: &CounterBook, recomputed: CounterBook) -> CounterBook {
-    let mut merged = recomputed;
-    for key in known.keys() {
-        merged.entry(key.clone()).or_default();
-    }
-    merged
-}
+mod change;
+mod follow_ups;
+mod order;
 
 #[cfg(test)]
 mod tests;

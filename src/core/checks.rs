@@ -51,7 +51,7 @@ pub mod limits {
 }
 
 /// One thing that is wrong with an input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     /// The sender's name of the field, with its path: `lines[3].total_fen`.
     pub field: String,

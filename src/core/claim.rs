@@ -10,7 +10,7 @@ use super::day::Moment;
 use super::money::Fen;
 use super::payout::Payout;
 use super::route::Evaluation;
-use super::settlement::Settlement;
+use super::settlement::{Reversal, Settlement};
 
 /// Names a claim: its lane and its number there. Written `3-18442`, short enough for the phone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -105,6 +105,8 @@ pub struct Claim {
     pub settlement: Arc<Settlement>,
     /// Whether the settlement's identities named different persons. Stays with the claim.
     pub person_unclear: bool,
+    /// What took the settlement back; then the claim is voided.
+    pub reversal: Option<Arc<Reversal>>,
     /// State, route, reasons and decision.
     pub evaluation: Evaluation,
     /// Every payout ever instructed, oldest first.

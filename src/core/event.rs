@@ -1,6 +1,8 @@
 //! What the ledger records: one event for every change in a lane, as the exact bytes that are
 //! hashed. Events carry no personal data; those facts lie beside them and are named by digest.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -12,6 +14,7 @@ use super::decision::{Decision, Denial};
 use super::payout::Payout;
 use super::plan::{PaymentMode, PlanRef};
 use super::route::{Evaluation, Reason, Route};
+use super::settlement::Reversal;
 
 /// One change in a lane.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +72,9 @@ pub struct ClaimEvent {
     /// Whether the settlement's identities named different members.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub person_unclear: bool,
+    /// What took the settlement back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversal: Option<Arc<Reversal>>,
     /// The digest of the settlement, when its facts are new here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<String>,
@@ -120,6 +126,7 @@ impl ClaimEvent {
             decision: evaluation.decision,
             payouts: change.payouts.clone(),
             person_unclear: claim.person_unclear,
+            reversal: claim.reversal.clone(),
             facts,
             engine: ENGINE_VERSION.to_owned(),
         }

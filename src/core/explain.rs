@@ -155,6 +155,8 @@ pub fn reason_text(reason: &Reason, language: Language) -> &'static str {
         (ReasonCode::LinesMissing, Language::En) => {
             "without fee lines excluded items cannot be told"
         }
+        (ReasonCode::SenderPayoutDiffers, Language::Zh) => "上报方计算的赔付与本系统不一致",
+        (ReasonCode::SenderPayoutDiffers, Language::En) => "the sender computed another payout",
         (ReasonCode::DecisionWithdrawn, Language::Zh) => "后到信息推翻了原决定，需人工确认",
         (ReasonCode::DecisionWithdrawn, Language::En) => {
             "later facts take back a decision that stood; a person must confirm"

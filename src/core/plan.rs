@@ -143,7 +143,7 @@ pub enum Fact {
     Stay,
     /// The hospital's code.
     Hospital,
-    /// Fee lines.
+    /// Fee lines, up to the whole bill.
     Lines,
     /// An invoice number.
     Invoice,
@@ -165,7 +165,7 @@ impl Fact {
                 settlement.admission_date.is_some() && settlement.discharge_date.is_some()
             }
             Fact::Hospital => settlement.hospital_code.is_some(),
-            Fact::Lines => !settlement.lines.is_empty(),
+            Fact::Lines => settlement.has_all_lines(),
             Fact::Invoice => settlement.invoice_no.is_some(),
             Fact::Diagnosis => !settlement.diagnoses.is_empty(),
             Fact::MedicalCategory => settlement.medical_category.is_some(),

@@ -45,6 +45,8 @@ pub enum ReasonCode {
     LinesMissing,
     /// The fee lines come to more than the bill: cents apart (`domain.md` 1.7, I6), one is wrong.
     LinesExceedBill,
+    /// F21: the sender computed another payout (`domain.md` 4.1).
+    SenderPayoutDiffers,
     /// A decision that stood is taken back by later facts; only a person may do that.
     DecisionWithdrawn,
 }
@@ -104,17 +106,8 @@ pub fn evaluate(
     if person_unclear || world.roster.contradicts(&settlement.person) {
         return Ok(no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]));
     }
-    let contradictions = settlement.contradictions();
-    if !contradictions.is_empty() {
-        let evidence = contradictions.into_iter().flat_map(|found| {
-            let key = |side: &str| format!("{}_{side}_fen", found.identity.to_lowercase());
-            [
-                (key("stated"), found.stated.fen().to_string()),
-                (key("computed"), found.computed_fen.to_string()),
-            ]
-        });
-        let reasons = vec![reason(ReasonCode::AmountsContradict, evidence)];
-        return Ok(no_figure(ClaimState::Pended, reasons));
+    if let Some(contradiction) = amounts_contradict(settlement) {
+        return Ok(no_figure(ClaimState::Pended, vec![contradiction]));
     }
     let Some(burden) = settlement.burden() else { return Ok(missing(["personal_total_fen"])) };
     let case = |day| Case {
@@ -138,6 +131,26 @@ pub fn evaluate(
     let usage = Usage::before(settlement, plan, world.counters, world.earlier)?;
     let decision = adjudicate(case(day), plan, &usage);
     Ok(decided(settlement, decision, plan, world))
+}
+
+/// What is wrong with the stated amounts: every identity they break, and where the routes to the
+/// burden do not agree, the figure of each.
+fn amounts_contradict(settlement: &Settlement) -> Option<Reason> {
+    let contradictions = settlement.contradictions();
+    let disagree = settlement.routes_disagree();
+    if contradictions.is_empty() && !disagree {
+        return None;
+    }
+    let identities = contradictions.into_iter().flat_map(|found| {
+        let key = |side: &str| format!("{}_{side}_fen", found.identity.to_lowercase());
+        [
+            (key("stated"), found.stated.fen().to_string()),
+            (key("computed"), found.computed_fen.to_string()),
+        ]
+    });
+    let figures = if disagree { settlement.burden_figures() } else { Vec::new() };
+    let figures = figures.into_iter().map(|(route, fen)| (route.to_owned(), fen.to_string()));
+    Some(reason(ReasonCode::AmountsContradict, identities.chain(figures)))
 }
 
 /// The facts that the plan needs and nobody stated. An event needs a grade where its sum depends on
@@ -188,6 +201,14 @@ fn decided(
         let fen = |amount: Fen| amount.fen().to_string();
         let evidence = [("lines_fen".to_owned(), fen(lines)), ("total_fen".to_owned(), fen(total))];
         reasons.push(reason(ReasonCode::LinesExceedBill, evidence));
+    }
+    if let Some(theirs) = &settlement.sender.payout
+        && theirs.total.distance(payout) > settlement.sender.tolerance()
+    {
+        let fen = |(name, amount): (&str, Fen)| (name.to_owned(), amount.fen().to_string());
+        let ours = [("payout_fen", payout), ("deductible_fen", decision.deductible())];
+        let evidence = ours.into_iter().chain(theirs.parts()).map(fen);
+        reasons.push(reason(ReasonCode::SenderPayoutDiffers, evidence));
     }
     if payout > plan.green_ceiling {
         let fen = |amount: Fen| amount.fen().to_string();
@@ -278,7 +299,8 @@ fn missing<N: Into<String>>(fields: impl IntoIterator<Item = N>) -> Evaluation {
     no_figure(ClaimState::Incomplete, vec![reason(ReasonCode::FactMissing, evidence)])
 }
 
-fn no_figure(state: ClaimState, reasons: Vec<Reason>) -> Evaluation {
+/// A standing without a figure, for a person to look at or for facts to come.
+pub(super) fn no_figure(state: ClaimState, reasons: Vec<Reason>) -> Evaluation {
     Evaluation {
         state,
         route: Route::Review,

@@ -4,11 +4,13 @@
 //! render. What can be refused about a request is refused in `parse`; which code a refusal has is
 //! said in `status` alone; deadlines, limits and panics are `layers`' work for all methods.
 
+mod admin_service;
 mod claim_service;
 mod claim_watch;
+mod intake;
+mod intake_service;
 pub(crate) mod layers;
 mod member_service;
-mod message;
 mod names;
 mod parse;
 mod plan_service;
@@ -18,7 +20,10 @@ mod settlement_stream;
 pub(crate) mod status;
 mod token;
 
+pub(crate) use admin_service::Admin;
 pub(crate) use claim_service::Claims;
+pub(crate) use intake::Intake;
+pub(crate) use intake_service::Backlog;
 pub(crate) use member_service::Members;
 pub(crate) use plan_service::PlanCatalogue;
 /// Also for whoever plays the caller.

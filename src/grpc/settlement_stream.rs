@@ -12,25 +12,27 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
+use super::intake::{Intake, Refused, Taken};
 use super::parse::{self, Id};
 use super::status::Fault;
-use super::{message, render};
+use super::{intake, render};
 use crate::core::checks::Problem;
-use crate::core::settlement::Settlement;
-use crate::intake::Reading;
-use crate::ledger::{Ledger, Mode, Pending, Queue, Submitted};
+use crate::core::settlement::{FollowUp, Settlement};
+use crate::intake::{About, Reading};
+use crate::ledger::{Followed, Ledger, Mode, Pending, Queue, Submitted};
 use crate::pb::submit_settlements_response::Outcome;
 use crate::pb::{
-    AcceptedSettlement, NoSettlement, SubmitMessageRequest, SubmitSettlementsRequest,
+    AcceptedSettlement, NoSettlement, Parked, SubmitMessageRequest, SubmitSettlementsRequest,
     SubmitSettlementsResponse,
 };
+use crate::store::Delivery;
 
 /// Requests of one stream that were read and not answered yet.
 const IN_FLIGHT_MAX: usize = 4096;
 /// Requests that go to the ledger together.
 const CHUNK_MAX: usize = 256;
-/// What a fee line holds of the memory, about.
-const LINE_BYTES: usize = 300;
+/// What a fee line holds of the memory, about: as it came, in case it has to be kept, and as read.
+const LINE_BYTES: usize = 600;
 /// The weight of a chunk, beyond which no further request is added: 10,000 fee lines.
 const CHUNK_BYTES_MAX: usize = 10_000 * LINE_BYTES;
 /// The weight in flight, which is what one stream may hold of the memory: 100,000 fee lines.
@@ -48,16 +50,25 @@ pub(super) type Answers =
 pub(super) fn answer(
     requests: Streaming<SubmitSettlementsRequest>,
     ledger: Ledger,
+    intake: Intake,
     closing: CancellationToken,
 ) -> Answers {
     let (sender, mut receiver) = mpsc::channel(IN_FLIGHT_MAX - CHUNK_MAX);
     let bytes = Arc::new(Semaphore::new(BYTES_IN_FLIGHT_MAX));
-    let reader = Reader { requests, ledger, closing, answers: sender, bytes, next_index: 0 };
+    let reader = Reader {
+        requests,
+        ledger,
+        intake: intake.clone(),
+        closing,
+        answers: sender,
+        bytes,
+        next_index: 0,
+    };
     tokio::spawn(reader.run());
     Box::pin(async_stream::stream! {
         while let Some(entry) = receiver.recv().await {
             match entry {
-                Entry::Item(item) => yield Ok(item.answer().await),
+                Entry::Item(item, standing) => yield Ok(item.answer(standing, &intake).await),
                 Entry::End(fault) => {
                     yield Err(Status::from(*fault));
                     return;
@@ -68,17 +79,18 @@ pub(super) fn answer(
 }
 
 enum Entry {
-    Item(Item),
+    /// A request that waits for its answer, and how far it has come.
+    Item(Box<Item>, Standing),
     /// The stream ends here, with this status.
     End(Box<Fault>),
 }
 
-/// One request of the stream that waits for its answer.
+/// One request of the stream.
 struct Item {
     index: i64,
-    source: String,
-    settlement_id: String,
-    standing: Standing,
+    /// As it came, in case it has to be kept.
+    request: SubmitSettlementsRequest,
+    about: About,
     /// What its chunk takes of the bytes in flight, until the last of the chunk is answered.
     _bytes: Arc<OwnedSemaphorePermit>,
 }
@@ -87,6 +99,8 @@ struct Item {
 enum Standing {
     /// The ledger has it.
     Sent(Pending<Submitted>),
+    /// The ledger has it; it may have to wait for its settlement.
+    Followed(Pending<Followed>),
     /// It was a message without a settlement to record; why.
     NoSettlement(String),
     /// It cannot be used.
@@ -94,80 +108,132 @@ enum Standing {
 }
 
 impl Item {
-    async fn answer(self) -> SubmitSettlementsResponse {
-        let outcome = match self.standing {
-            Standing::Sent(pending) => match pending.outcome().await {
-                Ok(submitted) => Outcome::Accepted(AcceptedSettlement {
-                    claim: Some(render::claim(&submitted.claim)),
-                    replayed: submitted.replayed,
-                }),
-                Err(error) => Outcome::Refused(Fault::from(error).into_refusal()),
-            },
-            Standing::NoSettlement(detail) => Outcome::NoSettlement(NoSettlement { detail }),
-            Standing::Refused(fault) => Outcome::Refused(fault.into_refusal()),
+    async fn answer(self, standing: Standing, intake: &Intake) -> SubmitSettlementsResponse {
+        let (taken, about) = match standing {
+            Standing::Sent(pending) => (pending.outcome().await.map(Taken::Claim), self.about),
+            Standing::Followed(pending) => (pending.outcome().await.map(of_followed), self.about),
+            Standing::NoSettlement(detail) => (Ok(Taken::NoSettlement(detail)), self.about),
+            Standing::Refused(fault) => {
+                return self.refused(fault, intake).await;
+            }
         };
+        let item = Item { about, ..self };
+        match taken {
+            Ok(taken) => item.taken(&taken, intake).await,
+            Err(error) => item.refused(error.into(), intake).await,
+        }
+    }
+
+    async fn taken(self, taken: &Taken, intake: &Intake) -> SubmitSettlementsResponse {
+        if let Taken::Claim(_) | Taken::Parked(_) = taken {
+            intake.made_good(taken.claim(), || delivery(&self.request)).await;
+        }
+        let outcome = match taken {
+            Taken::Claim(it) | Taken::Quote(it) => Outcome::Accepted(AcceptedSettlement {
+                claim: Some(render::claim(&it.claim)),
+                replayed: it.replayed,
+            }),
+            Taken::Parked(parked_id) => Outcome::Parked(Parked { parked_id: parked_id.clone() }),
+            Taken::NoSettlement(detail) => {
+                Outcome::NoSettlement(NoSettlement { detail: detail.clone() })
+            }
+        };
+        self.response(outcome)
+    }
+
+    /// What came in a stream and cannot be used is kept.
+    async fn refused(self, fault: Fault, intake: &Intake) -> SubmitSettlementsResponse {
+        let refused = Refused { fault, about: self.about.clone() };
+        let fault = intake.keep(refused, delivery(&self.request)).await;
+        self.response(Outcome::Refused(fault.into_refusal()))
+    }
+
+    fn response(self, outcome: Outcome) -> SubmitSettlementsResponse {
         SubmitSettlementsResponse {
-            settlement_id: self.settlement_id,
+            settlement_id: self.about.settlement_id.unwrap_or_default(),
             outcome: Some(outcome),
-            source: self.source,
+            source: self.about.source.unwrap_or_default(),
             index: self.index,
         }
     }
 }
 
+fn of_followed(followed: Followed) -> Taken {
+    match followed {
+        Followed::Applied(submitted) => Taken::Claim(submitted),
+        Followed::Parked(parked_id) => Taken::Parked(parked_id),
+    }
+}
+
+/// A request as it came.
+fn delivery(request: &SubmitSettlementsRequest) -> Delivery {
+    match &request.message {
+        Some(message) => intake::of_message(message),
+        None => intake::of_settlement(request.settlement.as_ref()),
+    }
+}
+
 /// What one request was found to be.
 struct Found {
-    source: String,
-    settlement_id: String,
-    /// What is to be recorded, or what else becomes of it.
-    settlement: Result<Settlement, Standing>,
+    about: About,
+    what: What,
+}
+
+enum What {
+    Settlement(Box<Settlement>),
+    FollowUp(FollowUp),
+    /// Nothing for the ledger.
+    Other(Standing),
 }
 
 impl Found {
-    fn read(request: SubmitSettlementsRequest) -> Found {
-        match request {
-            SubmitSettlementsRequest { settlement: None, message: Some(message) } => {
-                Found::of_message(&message)
-            }
-            SubmitSettlementsRequest { settlement, message } => {
+    fn read(request: &SubmitSettlementsRequest, intake: &Intake) -> Found {
+        match (&request.settlement, &request.message) {
+            (None, Some(message)) => Found::of_message(message, intake),
+            (settlement, message) => {
                 let read = match message {
                     None => parse::settlement(settlement.as_ref(), Id::Required),
                     Some(_) => Err(problem("message", "must not stand beside a settlement")),
                 };
-                let stated = settlement.unwrap_or_default();
-                Found {
-                    source: stated.source,
-                    settlement_id: stated.settlement_id,
-                    settlement: read.map_err(|problems| Standing::Refused(problems.into())),
-                }
+                let about = intake::stated(settlement.as_ref());
+                let what = match read {
+                    Ok(settlement) => What::Settlement(Box::new(settlement)),
+                    Err(problems) => What::Other(Standing::Refused(problems.into())),
+                };
+                Found { about, what }
             }
         }
     }
 
-    fn of_message(request: &SubmitMessageRequest) -> Found {
-        let nameless = |standing| Found {
-            source: String::new(),
-            settlement_id: String::new(),
-            settlement: Err(standing),
-        };
+    fn of_message(request: &SubmitMessageRequest, intake: &Intake) -> Found {
+        let nameless = |standing| Found { about: About::default(), what: What::Other(standing) };
         if request.validate_only {
             let problems = problem("validate_only", "must be false: a stream records");
             return nameless(Standing::Refused(problems.into()));
         }
-        match message::read(request) {
-            Err(fault) => nameless(Standing::Refused(fault)),
+        match intake.read(request) {
+            Err(Refused { fault, about }) => {
+                Found { about, what: What::Other(Standing::Refused(fault)) }
+            }
             Ok(Reading::NoSettlement { detail }) => nameless(Standing::NoSettlement(detail)),
             Ok(Reading::Quote(settlement)) => Found {
-                source: settlement.source,
-                settlement_id: settlement.settlement_id,
-                settlement: Err(Standing::NoSettlement(QUOTE.to_owned())),
+                about: about_settlement(&settlement),
+                what: What::Other(Standing::NoSettlement(QUOTE.to_owned())),
             },
-            Ok(Reading::Settlement(settlement)) => Found {
-                source: settlement.source.clone(),
-                settlement_id: settlement.settlement_id.clone(),
-                settlement: Ok(*settlement),
-            },
+            Ok(Reading::FollowUp(what)) => {
+                Found { about: intake::about(&what), what: What::FollowUp(what) }
+            }
+            Ok(Reading::Settlement(settlement)) => {
+                Found { about: about_settlement(&settlement), what: What::Settlement(settlement) }
+            }
         }
+    }
+}
+
+fn about_settlement(settlement: &Settlement) -> About {
+    About {
+        source: Some(settlement.source.clone()),
+        settlement_id: Some(settlement.settlement_id.clone()),
     }
 }
 
@@ -179,17 +245,18 @@ fn problem(field: &str, problem: &str) -> Vec<Problem> {
 }
 
 /// What a request holds of the memory, about: of a settlement its fee lines, of a message its
-/// bytes, which are more than what is read from them.
+/// bytes and what is read from them, which is less.
 fn weight(request: &SubmitSettlementsRequest) -> usize {
     let lines = request.settlement.as_ref().map_or(0, |it| it.lines.len());
     let bytes =
         request.message.as_ref().map_or(0, |it| it.payload.len() + it.request_payload.len());
-    lines * LINE_BYTES + bytes
+    lines * LINE_BYTES + bytes * 2
 }
 
 struct Reader {
     requests: Streaming<SubmitSettlementsRequest>,
     ledger: Ledger,
+    intake: Intake,
     closing: CancellationToken,
     answers: mpsc::Sender<Entry>,
     bytes: Arc<Semaphore>,
@@ -280,23 +347,48 @@ impl Reader {
         let permits = u32::try_from(bytes.min(BYTES_IN_FLIGHT_MAX)).unwrap_or(u32::MAX);
         let permit = self.bytes.clone().acquire_many_owned(permits).await.map_err(drop)?;
         let permit = Arc::new(permit);
-        let mut items = Vec::with_capacity(requests.len());
-        let mut settlements = Vec::with_capacity(requests.len());
+        let mut run = Vec::new();
+        let mut settlements = Vec::new();
         for request in requests {
-            let Found { source, settlement_id, settlement } = Found::read(request);
-            let other = settlement.map(|settlement| settlements.push(settlement)).err();
-            items.push((source, settlement_id, other));
-        }
-        let mut pending =
-            self.ledger.send(settlements, Queue::Bulk, Mode::Record).await.into_iter();
-        for (source, settlement_id, other) in items {
-            let sent = || pending.next().map(Standing::Sent);
-            let standing = other.or_else(sent);
-            let standing = standing.unwrap_or_else(|| Standing::Refused(Fault::command_failed()));
+            let found = Found::read(&request, &self.intake);
+            let standing = match found.what {
+                What::Settlement(settlement) => {
+                    settlements.push(*settlement);
+                    None
+                }
+                What::FollowUp(what) => {
+                    // In its turn: behind the settlements before it, before those behind it.
+                    self.send(&mut run, &mut settlements).await?;
+                    let delivery = self::delivery(&request);
+                    let bulk = Queue::Bulk;
+                    let followed = self.ledger.follow_up(what, delivery, bulk, Mode::Record).await;
+                    Some(Standing::Followed(followed))
+                }
+                What::Other(standing) => Some(standing),
+            };
             let index = self.next_index;
             self.next_index += 1;
-            let item = Item { index, source, settlement_id, standing, _bytes: permit.clone() };
-            self.answers.send(Entry::Item(item)).await.map_err(drop)?;
+            let (about, permit) = (found.about, permit.clone());
+            run.push((standing, Item { index, request, about, _bytes: permit }));
+        }
+        self.send(&mut run, &mut settlements).await
+    }
+
+    /// Sends a run of settlements to the ledger, and it with everything between to the answers.
+    async fn send(
+        &mut self,
+        run: &mut Vec<(Option<Standing>, Item)>,
+        settlements: &mut Vec<Settlement>,
+    ) -> Result<(), ()> {
+        let settlements = std::mem::take(settlements);
+        let pending = self.ledger.send(settlements, Queue::Bulk, Mode::Record).await;
+        let mut pending = pending.into_iter();
+        for (standing, item) in run.drain(..) {
+            let sent = || pending.next().map(Standing::Sent);
+            let standing = standing.or_else(sent);
+            let standing = standing.unwrap_or_else(|| Standing::Refused(Fault::command_failed()));
+            let entry = Entry::Item(Box::new(item), standing);
+            self.answers.send(entry).await.map_err(drop)?;
         }
         Ok(())
     }

@@ -1,5 +1,8 @@
 //! Why a call, or one item of a stream, is refused. The only place that chooses a gRPC code.
 
+mod of_ledger;
+mod rejects;
+
 use std::time::Duration;
 
 use tonic::{Code, Status};
@@ -32,6 +35,8 @@ pub(crate) struct Fault {
     fields: Vec<Problem>,
     retry: Option<Duration>,
     precondition: Option<Precondition>,
+    /// Where what was sent is kept.
+    reject_id: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +55,7 @@ impl Fault {
             fields: Vec::new(),
             retry: None,
             precondition: None,
+            reject_id: None,
         }
     }
 
@@ -174,6 +180,7 @@ impl Fault {
             reason: self.reason as i32,
             message: self.message,
             field_violations: self.fields.into_iter().map(violation).collect(),
+            reject_id: self.reject_id.unwrap_or_default(),
         }
     }
 }
@@ -210,62 +217,6 @@ impl From<Vec<Problem>> for Fault {
     }
 }
 
-impl From<LedgerError> for Fault {
-    fn from(error: LedgerError) -> Fault {
-        use ErrorReason as R;
-        let message = error.to_string();
-        let fault = |code, reason| Fault::new(code, reason, message.clone());
-        match error {
-            LedgerError::Conflict { source_id, settlement_id, claim_id, fields } => {
-                let fault = fault(Code::AlreadyExists, R::SettlementConflict)
-                    .with("source", source_id)
-                    .with("settlement_id", settlement_id)
-                    .with("claim_id", claim_id)
-                    .with("fields", listed(fields.iter().copied()));
-                Fault { fields: fields.into_iter().map(conflict).collect(), ..fault }
-            }
-            LedgerError::IdentityConflict => fault(Code::AlreadyExists, R::IdentityConflict),
-            LedgerError::Overlap(overlap) => {
-                let fault = fault(Code::FailedPrecondition, R::CoverageOverlap)
-                    .with("first_start_date", overlap.first_start)
-                    .with("second_start_date", overlap.second_start);
-                let subject = "member.coverages".to_owned();
-                Fault { precondition: Some(Precondition { kind: "COVERAGE", subject }), ..fault }
-            }
-            LedgerError::PlanUnknown { plan_id } => Fault::plan_not_found(plan_id, None),
-            LedgerError::PlanInvalid(problems) => {
-                let fault = fault(Code::InvalidArgument, R::PlanInvalid)
-                    .with("problem_count", problems.len());
-                Fault { fields: problems.into_iter().map(plan_problem).collect(), ..fault }
-            }
-            LedgerError::PlanVersionExists { plan_id, version, hash } => {
-                fault(Code::AlreadyExists, R::PlanVersionExists)
-                    .with("plan_id", plan_id)
-                    .with("version", version)
-                    .with("document_hash", hash)
-            }
-            LedgerError::PlanStartsInDecidedPast { plan_id, start_date, last_decided_date } => {
-                let fault = fault(Code::FailedPrecondition, R::PlanStartsInDecidedPast)
-                    .with("plan_id", &plan_id)
-                    .with("start_date", start_date)
-                    .with("last_decided_date", last_decided_date);
-                let precondition = Precondition { kind: "PLAN_START_DATE", subject: plan_id };
-                Fault { precondition: Some(precondition), ..fault }
-            }
-            LedgerError::ShuttingDown => Fault::shutting_down(),
-            LedgerError::Unavailable => {
-                fault(Code::Unavailable, R::DatabaseUnavailable).retry(RETRY_LATER)
-            }
-            LedgerError::OutcomeUnknown => {
-                fault(Code::Unavailable, R::OutcomeUnknown).retry(RETRY_SOON)
-            }
-            LedgerError::Contended => fault(Code::Aborted, R::Contended).retry(RETRY_SOON),
-            LedgerError::DataLoss => traced(Code::DataLoss, R::DataLoss, &message),
-            LedgerError::CommandFailed => Fault::command_failed(),
-        }
-    }
-}
-
 impl From<WatchError> for Fault {
     fn from(error: WatchError) -> Fault {
         let message = error.to_string();
@@ -284,14 +235,6 @@ impl From<WatchError> for Fault {
             WatchError::Store(error) => LedgerError::from(error).into(),
         }
     }
-}
-
-fn conflict(field: &'static str) -> Problem {
-    let problem = "differs from what is recorded".to_owned();
-    // What belongs to an event is named as its own message has it.
-    let is_of_event = field == "event" || field.starts_with("event.");
-    let field = if is_of_event { field.to_owned() } else { format!("settlement.{field}") };
-    Problem { field, problem }
 }
 
 impl Fault {
@@ -352,6 +295,7 @@ impl From<Fault> for Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::intake::About;
 
     fn problem(field: String) -> Problem {
         Problem { field, problem: "is required".into() }
@@ -396,7 +340,7 @@ mod tests {
     fn a_message_that_is_no_json_is_unreadable_and_a_wrong_field_is_not() {
         let reason = |field: &str| {
             let problems = vec![problem(field.into()), problem("other".into())];
-            Fault::of_message(&Unreadable { problems }, "").reason
+            Fault::of_message(&Unreadable { problems, about: About::default() }, "").reason
         };
         assert_eq!(reason("payload"), ErrorReason::MessageUnreadable);
         assert_eq!(reason("source.infno"), ErrorReason::MessageUnreadable);

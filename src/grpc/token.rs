@@ -38,6 +38,20 @@ impl Scope {
         Scope([b"plans|", ledger_id.as_bytes()].concat())
     }
 
+    /// The rejects of a ledger under these filters.
+    pub(super) fn of_rejects(ledger_id: &str, request: &pb::ListRejectsRequest) -> Scope {
+        let filters =
+            pb::ListRejectsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+        Scope([b"rejects|", ledger_id.as_bytes(), b"|", &filters.encode_to_vec()].concat())
+    }
+
+    /// What waits in a ledger under these filters.
+    pub(super) fn of_parked(ledger_id: &str, request: &pb::ListParkedRequest) -> Scope {
+        let filters =
+            pb::ListParkedRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+        Scope([b"parked|", ledger_id.as_bytes(), b"|", &filters.encode_to_vec()].concat())
+    }
+
     /// The events of a ledger, whatever the filter.
     pub(super) fn of_events(ledger_id: &str) -> Scope {
         Scope([b"events|", ledger_id.as_bytes()].concat())

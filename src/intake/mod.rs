@@ -1,14 +1,29 @@
-//! Reads what hospitals send: the answer of the national platform to a settlement (transaction
-//! 2304) or to a quote (2303), bare or inside a composite record with stay and fee lines. Refuses
-//! what it would have to guess; never judges whether the amounts agree, which is the core's work.
+//! Reads what hospitals, platforms and bureaus send, by the profile of the sender: settlements
+//! (2304, 5203, a bureau's push) and quotes (2303), and what comes about them apart: reversals
+//! (2305), fee lines (5204, 2301), settlement lists (4101), the stay. Refuses what it would have to
+//! guess; never judges whether the amounts agree, which is the core's work.
 
+mod about;
+mod dictionary;
+mod findings;
 mod json;
+mod kind;
+mod lines;
+mod money;
 mod names;
-mod national;
 mod part;
+mod parts;
+mod profile;
+mod reader;
+mod reversal;
+mod settlement;
+mod supplement;
+mod time;
 
 use crate::core::checks::Problem;
-use crate::core::settlement::Settlement;
+use crate::core::settlement::{FollowUp, Settlement};
+
+pub use profile::{Institution, Profile, ReversalDialect};
 
 /// A message as it came.
 #[derive(Clone, Copy)]
@@ -31,6 +46,8 @@ pub enum Reading {
     /// What basic insurance would settle (2303). It moves nothing; `settlement_id` is mostly
     /// empty.
     Quote(Box<Settlement>),
+    /// Something about a settlement that came apart from it.
+    FollowUp(FollowUp),
     /// The platform refused, so there is nothing to decide.
     NoSettlement {
         /// What it answered, in our words: its own text may name a person.
@@ -44,6 +61,17 @@ pub enum Reading {
 pub struct Unreadable {
     /// At least one problem. Fields bear the sender's names.
     pub problems: Vec<Problem>,
+    /// What the message is about, as far as it could be read.
+    pub about: About,
+}
+
+/// What a message is about, as far as it could be read. Holds no personal value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct About {
+    /// The platform that issued the ids.
+    pub source: Option<String>,
+    /// The settlement.
+    pub settlement_id: Option<String>,
 }
 
 fn listed(problems: &[Problem]) -> String {
@@ -51,11 +79,23 @@ fn listed(problems: &[Problem]) -> String {
     texts.join("; ")
 }
 
-/// Reads a message. Total: any bytes give a reading or all their problems.
-pub fn read(message: &Message<'_>) -> Result<Reading, Unreadable> {
-    national::read(message)
+/// Reads a message by its sender's profile. Total: any bytes give a reading or all their problems.
+pub fn read(message: &Message<'_>, profile: &Profile) -> Result<Reading, Unreadable> {
+    reader::read(message, profile)
 }
 
+/// Reads a message by the national profile.
+#[cfg(test)]
+fn read_national(message: &Message<'_>) -> Result<Reading, Unreadable> {
+    read(message, &Profile::national())
+}
+
+#[cfg(test)]
+mod dialects;
+#[cfg(test)]
+mod follow_ups;
+#[cfg(test)]
+mod mutations;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

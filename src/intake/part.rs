@@ -7,13 +7,14 @@ use serde_json::value::RawValue;
 
 use super::json::{self, Object, Scalar};
 use super::names::Names;
+use super::time;
 use crate::core::checks::{Checks, join};
 use crate::core::day::{Day, Moment};
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
 
 /// One object of a message and the path it was found at. A part that is absent is an empty one.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Part<'m> {
     path: String,
     object: Object<'m>,
@@ -46,9 +47,9 @@ impl<'m> Part<'m> {
         }
     }
 
-    /// The full name of a field of this part.
+    /// The full name of a field of this part, as its sender spells it.
     pub(super) fn field(&self, name: &str) -> String {
-        join(&self.path, name)
+        join(&self.path, self.object.spelling(name).unwrap_or(name))
     }
 
     /// Whether the sender says something under `name`.
@@ -75,22 +76,32 @@ impl<'m> Part<'m> {
 
     /// The rows under `name`, which must be objects; none where there are more than `max`.
     pub(super) fn rows(&self, name: &str, max: usize, checks: &mut Checks) -> Vec<Part<'m>> {
-        let path = self.field(name);
-        let Some(raw) = self.raw(name, checks).filter(|raw| raw.get() != r#""""#) else {
-            return Vec::new();
-        };
+        match self.raw(name, checks).filter(|raw| raw.get() != r#""""#) {
+            Some(raw) => Part::rows_of(raw, &self.field(name), max, checks),
+            None => Vec::new(),
+        }
+    }
+
+    /// The rows of a list that stands at `path`.
+    pub(super) fn rows_of(
+        raw: &'m RawValue,
+        path: &str,
+        max: usize,
+        checks: &mut Checks,
+    ) -> Vec<Part<'m>> {
         let rows = json::rows(raw).unwrap_or_else(|problem| {
-            checks.refuse(&path, problem);
+            checks.refuse(path, problem);
             Vec::new()
         });
-        if !checks.at_most(&path, rows.len(), max) {
+        if !checks.at_most(path, rows.len(), max) {
             return Vec::new();
         }
         let rows = rows.into_iter().enumerate();
         rows.map(|(index, raw)| object_of(raw, format!("{path}[{index}]"), checks)).collect()
     }
 
-    fn raw(&self, name: &str, checks: &mut Checks) -> Option<&'m RawValue> {
+    /// The value under `name`, whatever it is.
+    pub(super) fn raw(&self, name: &str, checks: &mut Checks) -> Option<&'m RawValue> {
         self.object.get(name).unwrap_or_else(|problem| {
             checks.refuse(&self.field(name), problem);
             None
@@ -113,7 +124,8 @@ impl<'m> Part<'m> {
     }
 }
 
-fn object_of<'m>(raw: &'m RawValue, path: String, checks: &mut Checks) -> Part<'m> {
+/// Reads a value that must be an object.
+pub(super) fn object_of<'m>(raw: &'m RawValue, path: String, checks: &mut Checks) -> Part<'m> {
     let object = Object::parse(raw.get()).unwrap_or_else(|problem| {
         checks.refuse(&path, problem);
         Object::default()
@@ -152,6 +164,17 @@ impl<'m> Places<'_, 'm> {
         None
     }
 
+    /// The field and the text of a code or a flag, which has no decimals: `21.0` in quotes is 21.
+    pub(super) fn short(self, names: Names, checks: &mut Checks) -> Option<(String, Cow<'m, str>)> {
+        let (field, text) = self.stated(names, checks)?;
+        let whole = text.split_once('.').filter(|(whole, decimals)| {
+            let digits = !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit());
+            digits && !decimals.is_empty() && decimals.bytes().all(|byte| byte == b'0')
+        });
+        let whole = whole.map(|(whole, _)| whole.to_owned());
+        Some((field, whole.map_or(text, Cow::Owned)))
+    }
+
     pub(super) fn text(
         self,
         names: Names,
@@ -181,41 +204,47 @@ impl<'m> Places<'_, 'm> {
         checks.code(&field, &text, chars_max)
     }
 
-    /// A code of two digits whose leading zero may have got lost: `9` is `09`.
-    pub(super) fn two_digits(
-        self,
-        names: Names,
-        chars_max: usize,
-        checks: &mut Checks,
-    ) -> Option<String> {
-        let code = self.code(names, chars_max, checks)?;
-        let lost = code.len() == 1 && code.bytes().all(|byte| byte.is_ascii_digit());
-        Some(if lost { format!("0{code}") } else { code })
-    }
-
     pub(super) fn region(self, names: Names, checks: &mut Checks) -> Option<String> {
-        let (field, text) = self.stated(names, checks)?;
+        let (field, text) = self.short(names, checks)?;
         checks.region(&field, &text)
     }
 
     pub(super) fn moment(self, names: Names, checks: &mut Checks) -> Option<Moment> {
         let (field, text) = self.stated(names, checks)?;
-        checks.moment(&field, &text)
+        let moment = time::moment(&text);
+        if moment.is_none() {
+            checks.refuse(&field, "must be a local time such as 2024-03-15 10:15:06");
+        }
+        moment
     }
 
     /// The day, and the field it was found in.
     pub(super) fn day(self, names: Names, checks: &mut Checks) -> Option<(String, Day)> {
         let (field, text) = self.stated(names, checks)?;
-        let day = checks.day_of(&field, &text)?;
+        let Some(day) = time::day(&text) else {
+            let problem = "must be a day such as 2024-03-15, with or without a time";
+            checks.refuse(&field, problem);
+            return None;
+        };
         Some((field, day))
     }
 
     /// An amount in yuan, read from its text whether it stands in quotes or not.
     pub(super) fn amount(self, names: Names, checks: &mut Checks) -> Option<Fen> {
+        let (field, text) = self.written(names, checks)?;
+        checks.yuan(&field, &text)
+    }
+
+    /// The field and the literal text of a value, in quotes or not.
+    pub(super) fn written(
+        self,
+        names: Names,
+        checks: &mut Checks,
+    ) -> Option<(String, Cow<'m, str>)> {
         let Found { field, value } = self.find(names, checks)?;
         match value {
-            Scalar::Text(text) => checks.yuan(&field, &text),
-            Scalar::Number(text) => checks.yuan(&field, text),
+            Scalar::Text(text) => Some((field, text)),
+            Scalar::Number(text) => Some((field, Cow::Borrowed(text))),
         }
     }
 
@@ -280,12 +309,17 @@ mod tests {
 
     #[test]
     fn a_code_may_be_written_as_a_number() {
-        let code = |text: &str| read(text, |places, checks| places.two_digits(NAME, 6, checks));
+        let code = |text: &str| read(text, |places, checks| places.code(NAME, 6, checks));
         assert_eq!(code(r#"{"a": 21}"#), (Some("21".into()), vec![]));
-        assert_eq!(code(r#"{"a": 9.0}"#), (Some("09".into()), vec![]));
-        assert_eq!(code(r#"{"a": "9"}"#), (Some("09".into()), vec![]));
-        assert_eq!(code(r#"{"a": 1.5}"#), (None, vec!["p.a must be a text".into()]));
+        assert_eq!(code(r#"{"a": 9.0}"#), (Some("9".into()), vec![]));
+        assert_eq!(code(r#"{"A": 1.5}"#), (None, vec!["p.A must be a text".into()]));
         assert_eq!(code(r#"{"a": 1e2}"#), (None, vec!["p.a must be a text".into()]));
+        let short = |text: &str| {
+            read(text, |places, checks| places.short(NAME, checks).unwrap().1.into_owned()).0
+        };
+        let told = [r#""21.0""#, r#""0.00""#, r#""21.5""#, r#""-1.0""#, r#"".0""#, r#""x.0""#];
+        let told = told.map(|text| short(&format!(r#"{{"a": {text}}}"#)));
+        assert_eq!(told, ["21", "0", "21.5", "-1.0", ".0", "x.0"]);
     }
 
     #[test]

@@ -3,16 +3,21 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::mutations::SAMPLES;
 use super::tests::{fixture, message, sample};
 use super::*;
 
-const SAMPLES: [&str; 6] = [
-    "01_2304_case_a_stay1",
-    "04b_5204_feedetail_case_b",
-    "05a_2304_original_to_be_reversed",
-    "06_5203_cross_region",
-    "09_2304_error_response",
-    "18d_composite_case_b_with_lines",
+const INFNOS: [Option<&str>; 10] = [
+    None,
+    Some(""),
+    Some("2303"),
+    Some("2304"),
+    Some("2305"),
+    Some("5203"),
+    Some("5204"),
+    Some("4101"),
+    Some("2301"),
+    Some("测试员"),
 ];
 
 /// Parts of everything in the samples and in [`replacement`] that is about a person.
@@ -28,6 +33,8 @@ fn replacement() -> impl Strategy<Value = Value> {
         Just(json!("测试员甲\u{0}")),
         Just(json!(["37020099900000000001"])),
         Just(json!({"测试员甲": {"测试员甲": []}})),
+        Just(json!([{"mdtrt_id": "1", "测试员甲": "测试员甲"}])),
+        Just(json!({"data": [{"feedetl_sn": "测试员甲", "setl_id": "37029919491203001X"}]})),
         Just(json!(true)),
         Just(serde_json::from_str("1e999999").unwrap()),
         Just(serde_json::from_str("-99999999999999999999999999999999").unwrap()),
@@ -50,12 +57,17 @@ fn replace(value: &mut Value, steps: &mut usize, with: &Value) {
     }
 }
 
-fn says_nothing_personal(reading: &Result<Reading, Unreadable>) -> Result<(), TestCaseError> {
+pub(super) fn says_nothing_personal(
+    reading: &Result<Reading, Unreadable>,
+) -> Result<(), TestCaseError> {
     let shown = match reading {
-        Ok(Reading::Settlement(_) | Reading::Quote(_)) => return Ok(()),
+        Ok(Reading::Settlement(_) | Reading::Quote(_) | Reading::FollowUp(_)) => return Ok(()),
         Ok(Reading::NoSettlement { detail }) => detail.clone(),
         Err(error) => {
             prop_assert!(!error.problems.is_empty());
+            let told =
+                error.problems.iter().all(|it| !it.field.is_empty() && !it.problem.is_empty());
+            prop_assert!(told, "{error:?}");
             format!("{error} {error:?}")
         }
     };
@@ -67,14 +79,18 @@ fn says_nothing_personal(reading: &Result<Reading, Unreadable>) -> Result<(), Te
 
 proptest! {
     #[test]
-    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
-        let message = Message { request_payload: Some(&bytes), ..message(&bytes) };
-        prop_assert!(read(&message).is_err());
+    fn any_bytes_are_answered(
+        bytes in prop::collection::vec(any::<u8>(), 0..400),
+        infno in prop::sample::select(&INFNOS),
+    ) {
+        let message = Message { infno, request_payload: Some(&bytes), ..message(&bytes) };
+        prop_assert!(read_national(&message).is_err());
     }
 
     #[test]
     fn a_mutated_sample_is_read_or_refused_in_silence_about_the_person(
         name in prop::sample::select(&SAMPLES),
+        infno in prop::sample::select(&INFNOS),
         changes in prop::collection::vec((0_usize..260, replacement()), 1..4),
         embed in any::<bool>(),
         cut in prop::option::weighted(0.2, any::<prop::sample::Index>()),
@@ -90,9 +106,11 @@ proptest! {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        says_nothing_personal(&read(&message(&bytes)))?;
-        let answer = fixture("messages/01_2304_case_a_stay1.json");
-        let as_request = Message { request_payload: Some(&bytes), ..message(&answer) };
-        says_nothing_personal(&read(&as_request))?;
+        says_nothing_personal(&read_national(&Message { infno, ..message(&bytes) }))?;
+        for answer in ["01_2304_case_a_stay1", "04b_5204_feedetail_case_b"] {
+            let answer = fixture(&format!("messages/{answer}.json"));
+            let as_request = Message { infno, request_payload: Some(&bytes), ..message(&answer) };
+            says_nothing_personal(&read_national(&as_request))?;
+        }
     }
 }

@@ -1,18 +1,21 @@
 //! One batch in one transaction: lock, read, decide, write, commit (`design.md` 5.1).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::documents::Documents;
+use super::keys::{Key, Keys, Standing, key_of};
 use super::queue::{Ask, Job};
 use super::record::{Recorded, Recorder};
+use super::waiting::Waiting;
 use super::{Clock, Enrolled, EnrolmentChange, LedgerError, Mode, Submitted};
 use crate::core::book::{Book, Command, Effect, Refusal};
 use crate::core::claim::ClaimId;
+use crate::core::day::Moment;
 use crate::core::plan::Plans;
-use crate::core::settlement::Settlement;
+use crate::core::settlement::{FollowUp, Reversed, Settlement};
 use crate::feed::Entry;
-use crate::store::{KeyRow, Store, StoreError, Tx};
+use crate::store::{ParkedRow, Store, StoreError, Tx};
 
 /// The answer to one command of a batch that committed.
 pub(super) enum Outcome {
@@ -45,8 +48,6 @@ pub(super) struct Settled {
     pub(super) told: Vec<Entry>,
 }
 
-type Key = (String, String);
-
 /// Settles commands in order. Nothing is written unless everything is.
 pub(super) async fn settle(
     store: &Store,
@@ -66,23 +67,24 @@ pub(super) async fn settle(
     let claim_ids: Vec<ClaimId> = jobs.iter().map(|job| number(job, &mut recorder)).collect();
     let mut keys = Keys::insert(&mut tx, jobs, &claim_ids).await?;
     let books = read_books(&mut tx, jobs, &keys).await?;
-    let mut batch = Batch { tx, recorder, books, plans: documents.plans() };
+    let waiting = Waiting::read(&mut tx, jobs, &keys).await?;
+    let mut batch = Batch { tx, recorder, books, plans: documents.plans(), waiting };
     let mut outcomes = Vec::with_capacity(jobs.len());
     // Members whose later commands must not overtake one that was put back.
-    let mut waiting = HashSet::new();
+    let mut held_up = HashSet::new();
     for (job, claim_id) in jobs.iter().zip(claim_ids) {
-        let outcome = if waiting.contains(&job.member_id) {
+        let outcome = if held_up.contains(&job.member_id) {
             keys.put_back(job)
         } else {
             batch.settle_one(job, claim_id, &mut keys).await?
         };
         if matches!(outcome, Outcome::PutBack) {
-            waiting.insert(&job.member_id);
+            held_up.insert(&job.member_id);
         }
         outcomes.push(outcome);
     }
-    let Batch { mut tx, recorder, .. } = batch;
-    if recorder.is_empty() {
+    let Batch { mut tx, recorder, waiting, .. } = batch;
+    if recorder.is_empty() && waiting.is_untouched() {
         // Nothing but replays, refusals and previews: the keys go with the transaction.
         return Ok(Settled { outcomes, told: Vec::new() });
     }
@@ -90,84 +92,18 @@ pub(super) async fn settle(
     if !unused.is_empty() {
         tx.delete_keys(&unused).await?;
     }
+    waiting.write(&mut tx).await?;
     let Recorded { rows, told } = recorder.finish();
     tx.write(&rows).await?;
     tx.commit().await?;
     Ok(Settled { outcomes, told })
 }
 
-/// The number of a claim that the command may make; an import makes none.
+/// The number of a claim that the command may make; only a settlement makes one.
 fn number(job: &Job, recorder: &mut Recorder) -> ClaimId {
     match job.ask {
         Ask::Submit { .. } => recorder.next_claim(job.lane),
-        Ask::Enrol { .. } => ClaimId { lane: job.lane, number: 0 },
-    }
-}
-
-/// Who has which settlement key.
-struct Keys(BTreeMap<Key, Owner>);
-
-struct Owner {
-    row: KeyRow,
-    standing: Standing,
-}
-
-#[derive(PartialEq, Eq)]
-enum Standing {
-    /// The key was there before this batch, or its claim is recorded in it.
-    Established,
-    /// Inserted for a command that has not been settled.
-    Waiting,
-    /// Inserted for a command that recorded nothing; to be taken out again.
-    Unused,
-}
-
-impl Keys {
-    /// Inserts the batch's keys, sorted. What does not come back exists.
-    async fn insert(tx: &mut Tx, jobs: &[Job], ids: &[ClaimId]) -> Result<Keys, StoreError> {
-        let mut rows = BTreeMap::new();
-        for (job, claim_id) in jobs.iter().zip(ids) {
-            let Some(key) = key_of(job) else { continue };
-            rows.entry(key).or_insert_with_key(|(source, settlement_id)| KeyRow {
-                source: source.clone(),
-                settlement_id: settlement_id.clone(),
-                claim_id: *claim_id,
-                member_id: job.member_id.clone(),
-            });
-        }
-        if rows.is_empty() {
-            return Ok(Keys(BTreeMap::new()));
-        }
-        let sorted: Vec<KeyRow> = rows.values().cloned().collect();
-        let existing = tx.insert_keys(&sorted).await?;
-        let standing = |row| Owner { row, standing: Standing::Waiting };
-        let mut owners: BTreeMap<Key, Owner> =
-            rows.into_iter().map(|(key, row)| (key, standing(row))).collect();
-        for row in existing {
-            let key = (row.source.clone(), row.settlement_id.clone());
-            owners.insert(key, Owner { row, standing: Standing::Established });
-        }
-        Ok(Keys(owners))
-    }
-
-    fn owner(&mut self, key: &Key) -> &mut Owner {
-        self.0.get_mut(key).expect("every key of the batch was inserted")
-    }
-
-    /// The keys that must not survive the batch.
-    fn unused(&self) -> Vec<Key> {
-        let unused = |(_, owner): &(&Key, &Owner)| owner.standing != Standing::Established;
-        self.0.iter().filter(unused).map(|(key, _)| key.clone()).collect()
-    }
-}
-
-/// The key of a settlement; a quote may have none.
-fn key_of(job: &Job) -> Option<Key> {
-    match &job.ask {
-        Ask::Submit { settlement, .. } if !settlement.settlement_id.is_empty() => {
-            Some((settlement.source.clone(), settlement.settlement_id.clone()))
-        }
-        Ask::Submit { .. } | Ask::Enrol { .. } => None,
+        Ask::FollowUp { .. } | Ask::Enrol { .. } => ClaimId { lane: job.lane, number: 0 },
     }
 }
 
@@ -184,9 +120,8 @@ async fn read_books(
     let recorded = tx.books(&members).await?;
     let mut books: HashMap<String, Book> =
         recorded.into_iter().map(|book| (book.member_id.clone(), book)).collect();
-    let known = keys.0.values().filter(|owner| owner.standing == Standing::Established);
-    let of_members = known.filter(|owner| books.contains_key(&owner.row.member_id));
-    let ids: Vec<ClaimId> = of_members.map(|owner| owner.row.claim_id).collect();
+    let of_members = keys.established().filter(|row| books.contains_key(&row.member_id));
+    let ids: Vec<ClaimId> = of_members.map(|row| row.claim_id).collect();
     if !ids.is_empty() {
         for claim in tx.claims(&ids).await? {
             if let Some(book) = books.get_mut(&claim.member_id) {
@@ -205,6 +140,7 @@ struct Batch {
     recorder: Recorder,
     books: HashMap<String, Book>,
     plans: std::sync::Arc<Plans>,
+    waiting: Waiting,
 }
 
 impl Batch {
@@ -233,8 +169,12 @@ impl Batch {
             }
         }
         let was_on_roster = self.books[&job.member_id].roster.external_id.is_some();
+        let follow_ups = self.waiting.of(job);
+        if !follow_ups.is_empty() {
+            self.complete(job).await?;
+        }
         let applied = self.apply(job, claim_id).await?;
-        let (mut book, effects) = match applied {
+        let (mut book, mut effects) = match applied {
             Ok(applied) => applied,
             Err(error) => {
                 if let Some(key) = &key {
@@ -243,6 +183,9 @@ impl Batch {
                 return Ok(Outcome::Refused(error));
             }
         };
+        for row in follow_ups {
+            self.apply_waiting(&row, job, &mut book, &mut effects);
+        }
         let changed = !effects.is_empty();
         if job.mode == Mode::Record {
             let before = &self.books[&job.member_id].counters;
@@ -255,6 +198,12 @@ impl Batch {
         }
         let outcome = match &job.ask {
             Ask::Submit { settlement, .. } => submitted(&book, settlement, !changed),
+            Ask::FollowUp { what, parked_id, .. } => {
+                if let (Some(parked_id), Mode::Record) = (parked_id, job.mode) {
+                    self.waiting.applied(parked_id.clone());
+                }
+                followed(&book, what, !changed)
+            }
             Ask::Enrol { .. } => Outcome::Enrolled(Enrolled {
                 member_id: job.member_id.clone(),
                 change: match (was_on_roster, changed) {
@@ -282,29 +231,45 @@ impl Batch {
                 settlement: settlement.clone(),
                 person_unclear: *person_unclear,
             },
+            Ask::FollowUp { what, .. } => Command::FollowUp(what.clone()),
             Ask::Enrol { import, .. } => Command::Enrol { import: import.clone() },
         };
         let now = self.recorder.time(job.lane);
         loop {
-            let mut book = self.books[&job.member_id].clone();
-            let apply = AssertUnwindSafe(|| {
-                let effects = book.apply(&command, now, &self.plans);
-                (book, effects)
-            });
-            let Ok((book, effects)) = catch_unwind(apply) else {
-                tracing::error!("a command panicked and was refused; the batch goes on");
-                return Ok(Err(LedgerError::CommandFailed));
-            };
-            match effects {
-                Ok(effects) => return Ok(Ok((book, effects))),
-                Err(Refusal::NeedsHistory) => self.complete(job).await?,
-                Err(Refusal::AnotherPerson) => return Ok(Err(LedgerError::IdentityConflict)),
-                Err(Refusal::Overlap(overlap)) => return Ok(Err(LedgerError::Overlap(overlap))),
-                Err(Refusal::Conflict { claim_id, fields }) => {
-                    let key = key_of(job).expect("only a settlement with a key conflicts");
-                    return Ok(Err(conflict(&key, claim_id, fields)));
+            let book = &self.books[&job.member_id];
+            match tried(book, &command, now, &self.plans) {
+                Some(Ok(applied)) => return Ok(Ok(applied)),
+                Some(Err(Refusal::NeedsHistory)) => self.complete(job).await?,
+                Some(Err(refusal)) => return Ok(Err(refused(book, refusal))),
+                None => return Ok(Err(LedgerError::CommandFailed)),
+            }
+        }
+    }
+
+    /// Applies what waited for the settlement of a job to the book in which that is recorded. What
+    /// cannot be applied is kept as a reject; what fits nothing goes on waiting.
+    fn apply_waiting(
+        &mut self,
+        row: &ParkedRow,
+        job: &Job,
+        book: &mut Book,
+        effects: &mut Vec<Effect>,
+    ) {
+        let now = self.recorder.time(job.lane);
+        let Some(what) = Waiting::follow_up(row) else { return };
+        match tried(book, &Command::FollowUp(what), now, &self.plans) {
+            Some(Ok((after, more))) => {
+                *book = after;
+                effects.extend(more);
+                if job.mode == Mode::Record {
+                    self.waiting.applied(row.parked_id.clone());
                 }
             }
+            Some(Err(Refusal::NothingFits)) | None => {}
+            Some(Err(refusal)) if job.mode == Mode::Record => {
+                self.waiting.refused(row, &refused(book, refusal), now);
+            }
+            Some(Err(_)) => {}
         }
     }
 
@@ -312,32 +277,59 @@ impl Batch {
     async fn complete(&mut self, job: &Job) -> Result<(), StoreError> {
         let history = self.tx.history(job.lane, &job.member_id).await?;
         let book = self.books.get_mut(&job.member_id).expect("every member has a book");
-        for claim in history {
-            if book.claims.iter().all(|known| known.id != claim.id) {
-                book.claims.push(claim.into());
-            }
-        }
-        book.claims.sort_by_key(|claim| claim.id);
-        book.is_full = true;
+        book.complete(history);
         Ok(())
     }
 }
 
-impl Keys {
-    /// The command waits for the next batch, which inserts its key again.
-    fn put_back(&mut self, job: &Job) -> Outcome {
-        if let Some(key) = key_of(job) {
-            self.release(&key);
-        }
-        Outcome::PutBack
+/// Applies a command to a copy of a book. `None` when it panicked, which refuses this command only.
+fn tried(
+    book: &Book,
+    command: &Command,
+    now: Moment,
+    plans: &Plans,
+) -> Option<Result<(Book, Vec<Effect>), Refusal>> {
+    let mut book = book.clone();
+    let apply = AssertUnwindSafe(|| book.apply(command, now, plans).map(|effects| (book, effects)));
+    let outcome = catch_unwind(apply);
+    if outcome.is_err() {
+        tracing::error!("a command panicked and was refused; the batch goes on");
     }
+    outcome.ok()
+}
 
-    /// The command recorded nothing: its key goes, unless it was there before.
-    fn release(&mut self, key: &Key) {
-        let owner = self.owner(key);
-        if owner.standing == Standing::Waiting {
-            owner.standing = Standing::Unused;
+/// A refusal with what the caller has to know.
+fn refused(book: &Book, refusal: Refusal) -> LedgerError {
+    match refusal {
+        Refusal::NeedsHistory => LedgerError::CommandFailed,
+        Refusal::NothingFits => LedgerError::NothingFits,
+        Refusal::ReversalDiffers { claim_id, field } => {
+            LedgerError::ReversalDiffers { claim_id, field }
         }
+        Refusal::AnotherPerson => LedgerError::IdentityConflict,
+        Refusal::Overlap(overlap) => LedgerError::Overlap(overlap),
+        Refusal::Conflict { claim_id, fields } => {
+            let known = book.claims.iter().find(|claim| claim.id == claim_id);
+            let key = known.map(|claim| {
+                (claim.settlement.source.clone(), claim.settlement.settlement_id.clone())
+            });
+            conflict(&key.unwrap_or_default(), claim_id, fields)
+        }
+    }
+}
+
+/// The claim that a follow-up is about.
+fn followed(book: &Book, what: &FollowUp, replayed: bool) -> Outcome {
+    let index = match what {
+        FollowUp::Reversal(reversal) => match reversal.find(&book.claims) {
+            Reversed::Live(index) | Reversed::Before(index) => Some(index),
+            Reversed::Unknown | Reversed::Differs { .. } => None,
+        },
+        FollowUp::Supplement(supplement) => supplement.find(&book.claims),
+    };
+    match index.and_then(|index| book.claims.get(index)) {
+        Some(claim) => Outcome::Submitted(Submitted { claim: claim.clone(), replayed }),
+        None => Outcome::Refused(LedgerError::CommandFailed),
     }
 }
 

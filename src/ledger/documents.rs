@@ -3,15 +3,20 @@
 
 use std::sync::{Arc, RwLock};
 
+use sha2::{Digest, Sha256};
+
 use super::record::Recorder;
 use super::{Clock, LedgerError, Mode, PlanEntries, PlanEntry};
+use crate::core::day::Day;
 use crate::core::event::{DocumentEvent, Event};
 use crate::core::plan::document;
 use crate::core::plan::{Plan, Plans};
-use crate::store::{DocumentRow, Store, StoreError};
+use crate::store::{DocumentRow, Store, StoreError, Tx};
 
 /// The kind of a plan document.
 const PLAN: &str = "plan";
+/// The kind of a sender's profile.
+pub const PROFILE: &str = "profile";
 /// How often publishing is tried when another process published in between.
 const ATTEMPTS_MAX: u32 = 5;
 
@@ -24,6 +29,19 @@ pub struct Published {
     pub unchanged: bool,
 }
 
+/// A document that the ledger publishes without reading it.
+#[derive(Debug, Clone)]
+pub struct Publication {
+    /// [`PROFILE`].
+    pub kind: &'static str,
+    /// Its id.
+    pub id: String,
+    /// Its version.
+    pub version: String,
+    /// Its exact text.
+    pub body: String,
+}
+
 /// The documents as this process knows them.
 #[derive(Clone)]
 pub(super) struct Documents(Arc<RwLock<Known>>);
@@ -33,6 +51,8 @@ struct Known {
     revision: i64,
     plans: Arc<Plans>,
     entries: PlanEntries,
+    /// Documents that the ledger does not read itself, in the order of publishing.
+    others: Arc<Vec<DocumentRow>>,
 }
 
 impl Documents {
@@ -50,7 +70,7 @@ impl Documents {
         for row in rows {
             known.revision = known.revision.max(row.revision);
             if row.kind != PLAN {
-                // A newer server published something that this one has no use for.
+                Arc::make_mut(&mut known.others).push(row);
                 continue;
             }
             // A document that was published was read then; what read then reads now.
@@ -74,6 +94,11 @@ impl Documents {
 
     pub(super) fn revision(&self) -> i64 {
         self.0.read().expect("nobody panics while holding it").revision
+    }
+
+    /// Documents that the ledger does not read itself, in the order of publishing.
+    pub(super) fn others(&self) -> Arc<Vec<DocumentRow>> {
+        self.0.read().expect("nobody panics while holding it").others.clone()
     }
 
     pub(super) fn entries(&self) -> Vec<PlanEntry> {
@@ -102,22 +127,77 @@ pub(super) async fn publish(
             return Ok(published);
         }
         check_versions(documents, &plan)?;
-        let request = Request { plan: &plan, document, checked_revision, mode, clock };
-        match publish_once(store, documents, request).await {
-            Ok(Some(entry)) => {
-                // It is published whatever comes now; writers that lag behind refresh by themselves.
-                if let Err(error) = documents.refresh(store).await {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "published, but not read again yet");
-                }
-                return Ok(Published { entry, unchanged: false });
-            }
-            Ok(None) | Err(PublishError::Store(StoreError::Contended(_))) => {}
-            Err(PublishError::Store(error)) => return Err(error.into()),
-            Err(PublishError::Refused(error)) => return Err(error),
+        let row = DocumentRow {
+            kind: PLAN.to_owned(),
+            id: plan.plan_id.clone(),
+            version: plan.version.clone(),
+            start_date: plan.start_date,
+            body: document.to_owned(),
+            hash: plan.hash.clone(),
+            revision: checked_revision + 1,
+            publish_time: clock(),
+        };
+        let request = Request { row: &row, undecided: Some((&plan, documents)), mode, clock };
+        if publish_once(store, request).await? {
+            read_again(store, documents).await;
+            let publish_time = row.publish_time;
+            let entry = PlanEntry { plan, document: document.into(), publish_time };
+            return Ok(Published { entry, unchanged: false });
         }
     }
     Err(LedgerError::Contended)
+}
+
+/// Publishes a document that the ledger does not read; gives its row, and whether exactly this was
+/// published before.
+pub(super) async fn publish_other(
+    store: &Store,
+    documents: &Documents,
+    publication: Publication,
+    mode: Mode,
+    clock: Clock,
+) -> Result<(DocumentRow, bool), LedgerError> {
+    let Publication { kind, id, version, body } = publication;
+    let hash = hex::encode(Sha256::digest(&body));
+    for _ in 0..ATTEMPTS_MAX {
+        documents.refresh(store).await?;
+        let checked_revision = documents.revision();
+        let others = documents.others();
+        let same = |row: &&DocumentRow| row.kind == kind && row.id == id && row.version == version;
+        if let Some(known) = others.iter().find(same) {
+            return if known.hash == hash {
+                Ok((known.clone(), true))
+            } else {
+                let (document_id, hash) = (id, known.hash.clone());
+                Err(LedgerError::DocumentVersionExists { document_id, version, hash })
+            };
+        }
+        let publish_time = clock();
+        let row = DocumentRow {
+            kind: kind.to_owned(),
+            id: id.clone(),
+            version: version.clone(),
+            start_date: publish_time.day().unwrap_or(Day::EARLIEST),
+            body: body.clone(),
+            hash: hash.clone(),
+            revision: checked_revision + 1,
+            publish_time,
+        };
+        let request = Request { row: &row, undecided: None, mode, clock };
+        if publish_once(store, request).await? {
+            read_again(store, documents).await;
+            return Ok((row, false));
+        }
+    }
+    Err(LedgerError::Contended)
+}
+
+/// It is published whatever comes now; writers that lag behind refresh by themselves.
+async fn read_again(store: &Store, documents: &Documents) {
+    if let Err(error) = documents.refresh(store).await {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(error, "published, but not read again yet");
+    }
 }
 
 /// The same version with the same content is a repeat; with another one it is refused.
@@ -143,6 +223,27 @@ fn check_versions(documents: &Documents, plan: &Plan) -> Result<(), LedgerError>
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::PlanInvalid(problems)) }
 }
 
+/// What is to be published.
+struct Request<'a> {
+    /// The row, with the revision behind the one on which it was checked.
+    row: &'a DocumentRow,
+    /// The plan that no decided claim may fall under.
+    undecided: Option<(&'a Plan, &'a Documents)>,
+    mode: Mode,
+    clock: Clock,
+}
+
+/// One transaction over all lanes, in ascending order. `false` when somebody published since the
+/// checks, or was in the way.
+async fn publish_once(store: &Store, request: Request<'_>) -> Result<bool, LedgerError> {
+    match try_publish(store, request).await {
+        Err(PublishError::Store(StoreError::Contended(_))) => Ok(false),
+        Err(PublishError::Store(error)) => Err(error.into()),
+        Err(PublishError::Refused(error)) => Err(error),
+        Ok(is_published) => Ok(is_published),
+    }
+}
+
 enum PublishError {
     Store(StoreError),
     Refused(LedgerError),
@@ -154,63 +255,28 @@ impl From<StoreError> for PublishError {
     }
 }
 
-/// What is to be published, and on which revision it was checked.
-struct Request<'a> {
-    plan: &'a Arc<Plan>,
-    document: &'a str,
-    checked_revision: i64,
-    mode: Mode,
-    clock: Clock,
-}
-
-/// One transaction. `None` when somebody published since the checks.
-async fn publish_once(
-    store: &Store,
-    documents: &Documents,
-    request: Request<'_>,
-) -> Result<Option<PlanEntry>, PublishError> {
-    let Request { plan, document, checked_revision, mode, clock } = request;
+async fn try_publish(store: &Store, request: Request<'_>) -> Result<bool, PublishError> {
+    let Request { row, undecided, mode, clock } = request;
     let mut tx = store.begin().await?;
     let lanes: Vec<u16> = (0..store.lanes()).collect();
     let heads = tx.lock_lanes(&lanes).await?;
-    let revision = tx.ledger_documents_revision().await?;
-    if revision != checked_revision {
-        return Ok(None);
+    if tx.ledger_documents_revision().await? + 1 != row.revision {
+        return Ok(false);
     }
-    let plans = documents.plans();
-    let next = plans.versions(&plan.plan_id).iter().map(|known| known.start_date);
-    let until = next.filter(|start| *start > plan.start_date).min();
-    let decided = tx.last_decided_day(&plan.plan_id, plan.start_date, until).await?;
-    if let Some(last_decided_date) = decided {
-        return Err(PublishError::Refused(LedgerError::PlanStartsInDecidedPast {
-            plan_id: plan.plan_id.clone(),
-            start_date: plan.start_date,
-            last_decided_date,
-        }));
+    if let Some((plan, documents)) = undecided {
+        refuse_decided_past(&mut tx, plan, documents).await?;
     }
-    let publish_time = clock();
-    let entry = PlanEntry { plan: plan.clone(), document: document.into(), publish_time };
     if mode == Mode::Preview {
-        return Ok(Some(entry));
+        return Ok(true);
     }
-    let row = DocumentRow {
-        kind: PLAN.to_owned(),
-        id: plan.plan_id.clone(),
-        version: plan.version.clone(),
-        start_date: plan.start_date,
-        body: document.to_owned(),
-        hash: plan.hash.clone(),
-        revision: revision + 1,
-        publish_time,
-    };
-    tx.insert_document(&row).await?;
+    tx.insert_document(row).await?;
     let mut recorder = Recorder::new(heads, clock);
     for lane in lanes {
         let event = Event::Document(DocumentEvent {
-            document: PLAN.to_owned(),
-            id: plan.plan_id.clone(),
-            version: plan.version.clone(),
-            hash: plan.hash.clone(),
+            document: row.kind.clone(),
+            id: row.id.clone(),
+            version: row.version.clone(),
+            hash: row.hash.clone(),
         });
         recorder.append(lane, event);
         recorder.set_documents_revision(lane, row.revision);
@@ -218,5 +284,27 @@ async fn publish_once(
     tx.write(&recorder.finish().rows).await?;
     // Watchers are told nothing of documents; the feed finds these events by itself.
     tx.commit().await?;
-    Ok(Some(entry))
+    Ok(true)
+}
+
+/// A version may start in the past only if no decided claim falls under it.
+async fn refuse_decided_past(
+    tx: &mut Tx,
+    plan: &Plan,
+    documents: &Documents,
+) -> Result<(), PublishError> {
+    let plans = documents.plans();
+    let next = plans.versions(&plan.plan_id).iter().map(|known| known.start_date);
+    let until = next.filter(|start| *start > plan.start_date).min();
+    let decided = tx.last_decided_day(&plan.plan_id, plan.start_date, until).await?;
+    match decided {
+        None => Ok(()),
+        Some(last_decided_date) => {
+            Err(PublishError::Refused(LedgerError::PlanStartsInDecidedPast {
+                plan_id: plan.plan_id.clone(),
+                start_date: plan.start_date,
+                last_decided_date,
+            }))
+        }
+    }
 }

@@ -6,8 +6,14 @@
 mod batch;
 mod directory;
 mod documents;
+mod error;
+mod follow_ups;
+mod keeper;
+mod keys;
 mod queue;
 mod record;
+mod rejects;
+mod waiting;
 mod writer;
 
 use std::collections::HashMap;
@@ -17,21 +23,24 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use crate::core::book::Book;
-use crate::core::claim::{Claim, ClaimId};
-use crate::core::day::{Day, Moment};
-use crate::core::member::{CoverageOverlap, Roster};
+use crate::core::claim::Claim;
+use crate::core::day::Moment;
+use crate::core::member::Roster;
 use crate::core::plan::Plan;
-use crate::core::plan::document::PlanProblem;
 use crate::core::settlement::Settlement;
 use crate::feed::Feed;
-use crate::store::{Store, StoreError};
+use crate::store::{DocumentRow, Store, StoreError};
 
 pub use directory::{DirectoryKey, Identity};
-pub use documents::Published;
+pub use documents::{PROFILE, Publication, Published};
+pub use error::LedgerError;
+pub use follow_ups::Followed;
 pub use queue::Queue;
+pub use rejects::{CONFLICT, Grounds, REVERSAL_DIFFERS, Rejected};
 
 use directory::Directory;
 use documents::Documents;
+use keeper::Keeper;
 use queue::{Ask, Job, Writers};
 
 /// Reads the time; a value, so that a simulation can bring its own.
@@ -47,6 +56,9 @@ struct Inner {
     documents: Documents,
     writers: Writers,
     feed: Feed,
+    keeper: Keeper,
+    recent: follow_ups::Recent,
+    backlog: follow_ups::KnownBacklog,
     clock: Clock,
     closing: CancellationToken,
 }
@@ -89,91 +101,6 @@ pub enum EnrolmentChange {
     Unchanged,
 }
 
-/// Why the ledger did not do what it was asked. Carries facts, never personal values.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum LedgerError {
-    /// The key is known with other facts.
-    #[error("settlement {settlement_id} of {source_id} is known with other content")]
-    Conflict {
-        /// The platform.
-        source_id: String,
-        /// The settlement.
-        settlement_id: String,
-        /// The claim that has the key.
-        claim_id: ClaimId,
-        /// The fields that differ.
-        fields: Vec<&'static str>,
-    },
-    /// Certificate and the bureau's own key name different members.
-    #[error("certificate and external id name different members")]
-    IdentityConflict,
-    /// An import would make two coverages share a day.
-    #[error(transparent)]
-    Overlap(CoverageOverlap),
-    /// A coverage names a plan that nobody published.
-    #[error("plan {plan_id} is not published")]
-    PlanUnknown {
-        /// The plan.
-        plan_id: String,
-    },
-    /// A plan document is wrong.
-    #[error("the plan document has {} problems", .0.len())]
-    PlanInvalid(Vec<PlanProblem>),
-    /// The version is published with another content.
-    #[error("version {version} of plan {plan_id} is published with other content")]
-    PlanVersionExists {
-        /// The plan.
-        plan_id: String,
-        /// The version.
-        version: String,
-        /// The published document's hash.
-        hash: String,
-    },
-    /// Claims were decided already on days that the version would decide.
-    #[error("plan {plan_id} has claims decided up to {last_decided_date}")]
-    PlanStartsInDecidedPast {
-        /// The plan.
-        plan_id: String,
-        /// The version's first day.
-        start_date: Day,
-        /// The last decided day.
-        last_decided_date: Day,
-    },
-    /// The server is going down; nothing was written.
-    #[error("the server is shutting down")]
-    ShuttingDown,
-    /// The database cannot be reached; nothing was written.
-    #[error("the database cannot be reached")]
-    Unavailable,
-    /// The commit's outcome is unknown; a repeat finds the truth by its key.
-    #[error("the outcome is unknown; repeat the request")]
-    OutcomeUnknown,
-    /// Lost to concurrent transactions after our own retries; nothing was written.
-    #[error("lost to concurrent transactions; repeat the request")]
-    Contended,
-    /// Stored data breaks an invariant.
-    #[error("stored data is damaged")]
-    DataLoss,
-    /// Our own fault; this command only, nothing of it was written.
-    #[error("the command failed")]
-    CommandFailed,
-}
-
-impl From<StoreError> for LedgerError {
-    /// For reads and for writes that surely did not happen. Logged here, once.
-    fn from(error: StoreError) -> LedgerError {
-        let outcome = match &error {
-            StoreError::CommitUnknown(_) => LedgerError::OutcomeUnknown,
-            StoreError::Contended(_) => LedgerError::Contended,
-            StoreError::Corrupt { .. } => LedgerError::DataLoss,
-            error if error.is_connection() => LedgerError::Unavailable,
-            _ => LedgerError::CommandFailed,
-        };
-        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
-        outcome
-    }
-}
-
 /// A command on its way. Awaiting it is optional: it is carried out all the same.
 #[derive(Debug)]
 pub struct Pending<T>(oneshot::Receiver<Result<T, LedgerError>>);
@@ -204,8 +131,22 @@ impl Ledger {
         let directory = Directory::start(store.clone(), key, closing.clone());
         let feed = Feed::start(store.clone(), closing.clone());
         let writers = Writers::start(&store, &documents, &feed, clock);
-        let inner = Inner { store, directory, documents, writers, feed, clock, closing };
-        Ok(Ledger(Arc::new(inner)))
+        let keeper = Keeper::start(store.clone(), closing.clone());
+        let backlog = follow_ups::KnownBacklog::default();
+        let inner = Arc::new(Inner {
+            store,
+            directory,
+            documents,
+            writers,
+            feed,
+            keeper,
+            recent: follow_ups::Recent::new(),
+            backlog,
+            clock,
+            closing,
+        });
+        tokio::spawn(follow_ups::sweep(Arc::downgrade(&inner)));
+        Ok(Ledger(inner))
     }
 
     /// The database, for reads.
@@ -255,6 +196,9 @@ impl Ledger {
                 Err(error) => Pending::failed(error),
                 Ok(person) => {
                     let (reply, pending) = oneshot::channel();
+                    if mode == Mode::Record {
+                        self.0.recent.sent(&settlement, &person.member_id);
+                    }
                     let settlement = Arc::new(settlement);
                     let person_unclear = person.is_unclear;
                     let ask = Ask::Submit { settlement, person_unclear, reply };
@@ -298,6 +242,31 @@ impl Ledger {
             documents::publish(&inner.store, &inner.documents, &document, mode, clock).await
         });
         publishing.await.unwrap_or(Err(LedgerError::CommandFailed))
+    }
+
+    /// Publishes a document that the ledger does not read, or only checks that it could be; gives
+    /// it, and whether exactly this was published before.
+    pub async fn publish_document(
+        &self,
+        publication: Publication,
+        mode: Mode,
+    ) -> Result<(DocumentRow, bool), LedgerError> {
+        if self.0.closing.is_cancelled() {
+            return Err(LedgerError::ShuttingDown);
+        }
+        let (ledger, clock) = (self.clone(), self.0.clock);
+        let publishing = tokio::spawn(async move {
+            let inner = &ledger.0;
+            let documents = &inner.documents;
+            documents::publish_other(&inner.store, documents, publication, mode, clock).await
+        });
+        publishing.await.unwrap_or(Err(LedgerError::CommandFailed))
+    }
+
+    /// Every document that the ledger does not read itself, in the order of publishing, as this
+    /// process knows them.
+    pub fn documents(&self) -> Arc<Vec<DocumentRow>> {
+        self.0.documents.others()
     }
 
     /// The member that an identity names; `None` for a person nobody has heard of.

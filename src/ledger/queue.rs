@@ -10,7 +10,7 @@ use super::documents::Documents;
 use super::writer::Writer;
 use super::{Clock, Enrolled, LedgerError, Mode, Submitted};
 use crate::core::member::Roster;
-use crate::core::settlement::Settlement;
+use crate::core::settlement::{FollowUp, Settlement};
 use crate::feed::Feed;
 use crate::store::Store;
 
@@ -53,6 +53,12 @@ pub(super) enum Ask {
         person_unclear: bool,
         reply: oneshot::Sender<Result<Submitted, LedgerError>>,
     },
+    FollowUp {
+        what: FollowUp,
+        /// What waits in the database for it; taken out in the same commit.
+        parked_id: Option<String>,
+        reply: oneshot::Sender<Result<Submitted, LedgerError>>,
+    },
     Enrol {
         import: Arc<Roster>,
         reply: oneshot::Sender<Result<Enrolled, LedgerError>>,
@@ -63,7 +69,9 @@ impl Ask {
     /// Answers with an error. A caller that is gone misses nothing.
     pub(super) fn refuse(self, error: LedgerError) {
         match self {
-            Ask::Submit { reply, .. } => drop(reply.send(Err(error))),
+            Ask::Submit { reply, .. } | Ask::FollowUp { reply, .. } => {
+                drop(reply.send(Err(error)));
+            }
             Ask::Enrol { reply, .. } => drop(reply.send(Err(error))),
         }
     }
@@ -71,7 +79,8 @@ impl Ask {
     fn lines(&self) -> usize {
         match self {
             Ask::Submit { settlement, .. } => settlement.lines.len(),
-            Ask::Enrol { .. } => 0,
+            Ask::FollowUp { what: FollowUp::Supplement(it), .. } => it.facts.lines.len(),
+            Ask::FollowUp { .. } | Ask::Enrol { .. } => 0,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Clock;
-use crate::core::book::{Book, ClaimChange, Effect};
+use crate::core::book::{Book, Cause, ClaimChange, Effect};
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::Moment;
 use crate::core::decision::{CounterBook, CounterKey, Counters};
@@ -93,15 +93,14 @@ impl Recorder {
                     let event = Event::Member(MemberEvent { member: member.clone(), facts });
                     self.append(lane, event);
                     let time = self.time(lane);
-                    let row = MemberRow {
-                        lane,
-                        member_id: member.clone(),
-                        facts_position: position,
-                        time,
-                    };
-                    self.members.insert((lane, member), row);
+                    let row = self.member(lane, member, time);
+                    row.facts_position = Some(position);
                 }
                 Effect::Claim(change) => {
+                    if change.cause == Cause::Reversed {
+                        let time = self.time(lane);
+                        self.member(lane, book.member_id.clone(), time).has_voids = true;
+                    }
                     let claim = self.claim(lane, *change);
                     let slot = book.claims.iter_mut().find(|known| known.id == claim.id);
                     *slot.expect("a changed claim is in its book") = claim;
@@ -114,6 +113,17 @@ impl Recorder {
                 self.counters.insert(key, *counters);
             }
         }
+    }
+
+    /// The member's row, which may change more than once in a batch.
+    fn member(&mut self, lane: u16, member_id: String, time: Moment) -> &mut MemberRow {
+        self.members.entry((lane, member_id)).or_insert_with_key(|(lane, member_id)| MemberRow {
+            lane: *lane,
+            member_id: member_id.clone(),
+            facts_position: None,
+            has_voids: false,
+            time,
+        })
     }
 
     fn claim(&mut self, lane: u16, change: ClaimChange) -> Arc<Claim> {

@@ -82,7 +82,9 @@ fn answer(jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
         match (job.ask, outcome) {
             (ask, Outcome::PutBack) => put_back.push(Job { ask, ..job }),
             (ask, Outcome::Refused(error)) => ask.refuse(error),
-            (Ask::Submit { reply, .. }, Outcome::Submitted(done)) => drop(reply.send(Ok(done))),
+            (Ask::Submit { reply, .. } | Ask::FollowUp { reply, .. }, Outcome::Submitted(done)) => {
+                drop(reply.send(Ok(done)));
+            }
             (Ask::Enrol { reply, .. }, Outcome::Enrolled(done)) => drop(reply.send(Ok(done))),
             (ask, _) => ask.refuse(LedgerError::CommandFailed),
         }

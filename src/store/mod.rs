@@ -16,6 +16,7 @@ mod rows;
 pub mod scratch;
 mod sqlite;
 mod tx;
+mod waiting;
 mod write;
 
 use std::sync::Arc;
@@ -29,10 +30,11 @@ use crate::core::claim::{Claim, ClaimId};
 
 pub use self::error::StoreError;
 pub use self::rows::{
-    ClaimCursor, ClaimFilter, ClaimRow, CounterRow, DocumentRow, EventRow, FactRow, KeyRow,
-    LaneHead, MemberRow, PayoutRow, Rows,
+    Backlog, ClaimCursor, ClaimFilter, ClaimRow, CounterRow, Delivery, DocumentRow, EventRow,
+    FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PayoutRow, RejectFilter, RejectRow, Rows,
 };
 pub use self::tx::Tx;
+pub use self::waiting::Named;
 
 /// How a database is opened.
 #[derive(Debug, Clone)]

@@ -207,6 +207,7 @@ impl ClaimRecord {
             return Err(corrupt("fact")());
         }
         let person_unclear = event.person_unclear;
+        let reversal = event.reversal.clone();
         let mut evaluation = event.into_evaluation();
         evaluation.state = named(&self.state).ok_or_else(corrupt("claim"))?;
         Ok(Claim {
@@ -214,6 +215,7 @@ impl ClaimRecord {
             member_id: std::mem::take(&mut self.member_id),
             settlement: Arc::new(facts),
             person_unclear,
+            reversal,
             evaluation,
             payouts: Vec::new(),
             create_time: Moment::from_micros(self.create_time_us),
@@ -239,13 +241,13 @@ impl ClaimRecord {
 }
 
 const BOOKS: Sql = Sql {
-    sqlite: "select m.lane, m.member_id, f.body as roster, c.plan_id, c.period_start, \
+    sqlite: "select m.lane, m.member_id, m.has_voids, f.body as roster, c.plan_id, c.period_start, \
              c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen, c.days \
              from jsonb_each($1) k \
              cross join member m on m.lane = k.value ->> 0 and m.member_id = k.value ->> 1 \
              left join fact f on f.lane = m.lane and f.position = m.facts_position \
              left join counter c on c.lane = m.lane and c.member_id = m.member_id",
-    postgres: "select m.lane, m.member_id, f.body as roster, c.plan_id, c.period_start, \
+    postgres: "select m.lane, m.member_id, m.has_voids, f.body as roster, c.plan_id, c.period_start, \
                c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen, c.days \
                from unnest($1::int[], $2::text[]) k (lane, member_id) \
                join member m on m.lane = k.lane and m.member_id = k.member_id \
@@ -257,6 +259,7 @@ const BOOKS: Sql = Sql {
 struct BookRecord {
     lane: i32,
     member_id: String,
+    has_voids: i32,
     roster: Option<String>,
     plan_id: Option<String>,
     period_start: Option<String>,
@@ -285,6 +288,7 @@ pub(super) async fn books(
                 let mut book = Book::new(new.key().clone());
                 book.is_recorded = true;
                 book.is_full = false;
+                book.has_voids = row.has_voids != 0;
                 book.roster = Arc::new(roster);
                 new.insert(book)
             }

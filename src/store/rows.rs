@@ -93,8 +93,10 @@ pub struct MemberRow {
     pub lane: u16,
     /// The member.
     pub member_id: String,
-    /// Where the newest roster entry lies.
-    pub facts_position: i64,
+    /// Where the newest roster entry lies; `None` where it lay before.
+    pub facts_position: Option<i64>,
+    /// Whether a settlement of the member was reversed in this batch. It stays known for ever.
+    pub has_voids: bool,
     /// When it changed.
     pub time: Moment,
 }
@@ -194,4 +196,102 @@ pub struct ClaimCursor {
     pub create_time: Moment,
     /// Its id.
     pub id: ClaimId,
+}
+
+/// What came in, as it came.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Delivery {
+    /// Who delivered it; empty: nobody in particular.
+    pub sender: String,
+    /// `MESSAGE`, `SETTLEMENT`, `SUPPLEMENT` or `REVERSAL`.
+    pub format: String,
+    /// The transaction, where the sender said it apart from the message.
+    pub infno: String,
+    /// The bytes as sent.
+    pub payload: Vec<u8>,
+    /// The request that a message answers.
+    pub request_payload: Vec<u8>,
+}
+
+impl std::fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Delivery").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// A follow-up that waits for its settlement.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ParkedRow {
+    /// Ours, a UUID that grows with time.
+    pub parked_id: String,
+    /// SHA-256 of `body`, in hex.
+    pub digest: String,
+    /// The platform that issued the ids.
+    pub source: String,
+    /// The settlement it names.
+    pub settlement_id: Option<String>,
+    /// The stay it names.
+    pub visit_id: Option<String>,
+    /// `REVERSAL` or `SUPPLEMENT`.
+    pub kind: String,
+    /// JSON of [`crate::core::settlement::FollowUp`].
+    pub body: String,
+    /// What came.
+    pub delivery: Delivery,
+    /// When it came.
+    pub receive_time: Moment,
+}
+
+impl std::fmt::Debug for ParkedRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ParkedRow")
+            .field("parked_id", &self.parked_id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Something that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RejectRow {
+    /// Ours, a UUID that grows with time.
+    pub reject_id: String,
+    /// SHA-256 of everything that was sent, in hex.
+    pub digest: String,
+    /// What came.
+    pub delivery: Delivery,
+    /// The platform of the settlement it is about.
+    pub source: Option<String>,
+    /// The settlement it is about.
+    pub settlement_id: Option<String>,
+    /// The reason, as in an error of the API.
+    pub reason: String,
+    /// JSON: the code, the message and every field that is wrong.
+    pub problems: String,
+    /// When it came first.
+    pub create_time: Moment,
+    /// When it came last.
+    pub update_time: Moment,
+    /// How often it came.
+    pub attempts: i64,
+}
+
+/// Which rejects are asked for; `None` asks for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RejectFilter {
+    /// Of this sender.
+    pub sender: Option<String>,
+    /// With this reason.
+    pub reason: Option<String>,
+    /// About this settlement.
+    pub settlement_id: Option<String>,
+}
+
+/// What waits and what is rejected: sender, reason or kind, how many, since when.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// Rejects by sender and reason.
+    pub rejects: Vec<(String, String, i64, Moment)>,
+    /// Parked follow-ups by sender and kind.
+    pub parked: Vec<(String, String, i64, Moment)>,
 }

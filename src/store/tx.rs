@@ -44,12 +44,12 @@ impl Tx {
     }
 
     /// The connection for the next statement; [`Tx::done`] takes its outcome.
-    fn next(&mut self) -> Conn<'_> {
+    pub(super) fn next(&mut self) -> Conn<'_> {
         self.begun += 1;
         self.held.conn()
     }
 
-    fn done<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn done<T>(&mut self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         self.succeeded += u32::from(outcome.is_ok());
         outcome
     }

@@ -130,29 +130,33 @@ pub(super) async fn claims(conn: Conn<'_>, rows: &[ClaimRow]) -> Result<(), Stor
 macro_rules! upsert_members {
     ($from:expr) => {
         concat!(
-            "insert into member (lane, member_id, facts_position, create_time_us, update_time_us) ",
+            "insert into member (lane, member_id, facts_position, create_time_us, \
+             update_time_us, has_voids) ",
             $from,
             " on conflict (lane, member_id) do update set \
-             facts_position = excluded.facts_position, update_time_us = excluded.update_time_us"
+             facts_position = coalesce(nullif(excluded.facts_position, 0), member.facts_position), \
+             update_time_us = excluded.update_time_us, \
+             has_voids = case when excluded.has_voids = 1 then 1 else member.has_voids end"
         )
     };
 }
 
 const MEMBERS: Sql = Sql {
     sqlite: upsert_members!(
-        "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3 \
+        "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, value ->> 4 \
          from jsonb_each($1) where true"
     ),
     postgres: upsert_members!(
-        "select v.lane, v.member_id, v.facts_position, v.time_us, v.time_us \
-         from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[]) \
-         v (lane, member_id, facts_position, time_us)"
+        "select v.lane, v.member_id, v.facts_position, v.time_us, v.time_us, v.has_voids \
+         from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::int[]) \
+         v (lane, member_id, facts_position, time_us, has_voids)"
     ),
 };
 
 pub(super) async fn members(conn: Conn<'_>, rows: &[MemberRow]) -> Result<(), StoreError> {
     bulk!(write MEMBERS, conn, rows, |row| [
-        i32::from(row.lane), row.member_id.as_str(), row.facts_position, row.time.micros(),
+        i32::from(row.lane), row.member_id.as_str(), row.facts_position.unwrap_or(0),
+        row.time.micros(), i32::from(row.has_voids),
     ])?;
     Ok(())
 }

@@ -12,6 +12,7 @@ use greenlane::core::event::{ClaimEvent, Event, event_hash, facts_digest};
 use greenlane::core::member::Roster;
 use greenlane::core::plan::document;
 use greenlane::core::plan::{Plan, Plans};
+use greenlane::core::settlement::FollowUp;
 use greenlane::store::{ClaimCursor, ClaimFilter};
 
 use crate::support::Database;
@@ -142,7 +143,8 @@ async fn facts(database: &Database) -> Facts {
 }
 
 async fn documents(database: &Database) -> BTreeMap<String, Arc<Plan>> {
-    let rows: Vec<(String, String)> = database.rows("select hash, body from document").await;
+    let rows: Vec<(String, String)> =
+        database.rows("select hash, body from document where kind = 'plan'").await;
     let read = |(hash, body): (String, String)| {
         let plan = document::read(&body).unwrap();
         assert_eq!(plan.hash, hash);
@@ -166,6 +168,10 @@ impl Replay<'_> {
         let mut at = 0;
         while let Some(first) = log.get(at) {
             let (member, command) = match &first.event {
+                Event::Document(document) if document.document != "plan" => {
+                    at += 1;
+                    continue;
+                }
                 Event::Document(document) => {
                     self.plans.publish(self.documents[&document.hash].clone());
                     at += 1;
@@ -197,6 +203,10 @@ impl Replay<'_> {
     fn submit(&self, logged: &Logged) -> Command {
         let Event::Claim(event) = &logged.event else { panic!("a claim follows its member") };
         assert_ne!(event.cause, Cause::Redecided, "a redecision follows its cause");
+        if let Some(reversal) = &event.reversal {
+            assert_eq!(event.cause, Cause::Reversed);
+            return Command::FollowUp(FollowUp::Reversal(reversal.clone()));
+        }
         Command::Submit {
             claim_id: ClaimId { lane: self.lane, number: event.claim },
             settlement: Arc::new(self.read(logged.position)),

@@ -9,6 +9,7 @@ mod concurrency;
 mod contention;
 mod crash;
 mod faults;
+mod follow_ups;
 mod ingest;
 mod process;
 mod published_cases;

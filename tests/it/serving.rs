@@ -29,6 +29,7 @@ pub const CERT_E: &str = "370299195001010015";
 /// A server of this process.
 pub struct Served {
     pub channel: Channel,
+    ledger: Ledger,
     shutdown: CancellationToken,
     server: JoinHandle<Result<(), ServerError>>,
 }
@@ -43,9 +44,10 @@ impl Served {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let shutdown = CancellationToken::new();
-        let server = tokio::spawn(server::run(listener, ledger, limits, shutdown.clone()));
+        let serving = server::run(listener, ledger.clone(), limits, shutdown.clone());
+        let server = tokio::spawn(serving);
         let channel = connect(&address).await;
-        Served { channel, shutdown, server }
+        Served { channel, ledger, shutdown, server }
     }
 
     pub fn settlements(&self) -> SettlementServiceClient<Channel> {
@@ -62,6 +64,11 @@ impl Served {
 
     pub fn plans(&self) -> PlanServiceClient<Channel> {
         PlanServiceClient::new(self.channel.clone())
+    }
+
+    /// Puts one more person on the roster.
+    pub async fn enrol(&self, person: Roster) {
+        self.ledger.enrol(person).await.unwrap().outcome().await.unwrap();
     }
 
     /// Tells the server to end, and does not wait.

@@ -264,7 +264,9 @@ fn append(rows: &mut Rows, head: &mut LaneHead, member: &str, effect: &Effect) {
         Effect::Member(roster) => {
             rows.facts.push(facts(serde_json::to_string(&**roster).unwrap()));
             let member_id = member.into();
-            rows.members.push(MemberRow { lane, member_id, facts_position: position, time });
+            let facts_position = Some(position);
+            let row = MemberRow { lane, member_id, facts_position, has_voids: false, time };
+            rows.members.push(row);
             r#"{"kind":"member","member":"m","facts":"digest"}"#.into()
         }
         Effect::Claim(change) => {

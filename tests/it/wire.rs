@@ -4,11 +4,13 @@
 mod cases;
 mod errors;
 mod events;
+mod follow_ups;
 mod input;
 mod limits;
 mod lists;
 mod members;
 mod message_stream;
+mod messages;
 mod meta;
 mod privacy;
 mod stream;

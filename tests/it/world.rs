@@ -138,7 +138,7 @@ pub fn read_sample(file: &str) -> Settlement {
         infno: Some("2304"),
         request_payload: None,
     };
-    match intake::read(&message).unwrap() {
+    match intake::read(&message, &intake::Profile::national()).unwrap() {
         Reading::Settlement(settlement) => *settlement,
         other => panic!("{file} is {other:?}"),
     }

@@ -79,7 +79,7 @@ pub(super) async fn stream(
         let claim = match answer.outcome {
             Some(Outcome::Accepted(accepted)) => accepted.claim,
             Some(Outcome::Refused(refusal)) => return Err(Failure::Told(refusal_text(&refusal))),
-            Some(Outcome::NoSettlement(_)) | None => None,
+            Some(Outcome::NoSettlement(_) | Outcome::Parked(_)) | None => None,
         };
         count(&mut tally, claim.as_ref(), sent);
     }

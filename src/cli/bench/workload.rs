@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::core::day::Moment;
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
-use crate::core::settlement::{Amounts, Diagnosis, FundPayment, Person, Settlement};
+use crate::core::settlement::{Amounts, Diagnosis, FundPayment, Person, SenderNotes, Settlement};
 use crate::ledger::Identity;
 use crate::pb;
 
@@ -120,11 +120,13 @@ impl Workload {
             settle_time: Some(at(settled_s)),
             diagnoses: diagnoses(dice),
             invoice_no: Some(format!("37060124{number:010}")),
+            interim: None,
             without_basic_insurance: false,
             event: None,
             amounts,
             funds,
             lines: Vec::new(),
+            sender: SenderNotes::default(),
         }
     }
 }
@@ -163,6 +165,7 @@ fn money(dice: &mut Dice) -> (Amounts, Vec<FundPayment>) {
         fund_total: Some(fen(fund_total)),
         hospital_borne: Some(Fen::ZERO),
         personal_total: Some(fen(burden)),
+        personal_again: None,
         account: Some(fen(account)),
         cash: Some(fen(burden - account)),
     };

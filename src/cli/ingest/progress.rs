@@ -67,8 +67,12 @@ impl Progress {
 
 /// What all lines came to, in one line.
 pub(super) fn summary(tally: Tally) -> String {
+    let parked = match tally.parked {
+        0 => String::new(),
+        count => format!("{} parked, ", grouped(count)),
+    };
     format!(
-        "{} lines: {} accepted ({} replayed), {} without settlement, {} refused",
+        "{} lines: {} accepted ({} replayed), {} without settlement, {parked}{} refused",
         grouped(tally.lines()),
         grouped(tally.accepted),
         grouped(tally.replayed),
@@ -96,12 +100,19 @@ mod tests {
 
     #[test]
     fn a_summary_sets_thousands_apart() {
-        let tally =
-            Tally { accepted: 199_990, replayed: 12, without_settlement: 3, refused: 1_007 };
+        let mut tally = Tally {
+            accepted: 199_990,
+            replayed: 12,
+            without_settlement: 3,
+            parked: 0,
+            refused: 1_007,
+        };
         assert_eq!(
             summary(tally),
             "201,000 lines: 199,990 accepted (12 replayed), 3 without settlement, 1,007 refused"
         );
+        tally.parked = 2;
+        assert!(summary(tally).contains("3 without settlement, 2 parked, 1,007 refused"));
         assert_eq!(summary(Tally::default()).split(' ').next(), Some("0"));
     }
 }

@@ -55,6 +55,9 @@ pub(super) struct Row {
     /// Why the line makes no claim although nothing is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) no_settlement: Option<String>,
+    /// What waits on the server for a settlement that is not there yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) parked_id: Option<String>,
     /// Which line of the rejects file it is, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rejects_line: Option<u64>,
@@ -111,6 +114,7 @@ impl Row {
                 }
             }
             Outcome::Refused(refusal) => Row { refused: Some(Refused::from(refusal)), ..row },
+            Outcome::Parked(it) => Row { parked_id: Some(it.parked_id), ..row },
             Outcome::NoSettlement(it) => Row { no_settlement: Some(it.detail), ..row },
         })
     }
@@ -149,20 +153,23 @@ pub(super) struct Tally {
     /// Those of `accepted` that were recorded before.
     pub(super) replayed: u64,
     pub(super) without_settlement: u64,
+    /// Messages that wait on the server for their settlement.
+    pub(super) parked: u64,
     pub(super) refused: u64,
 }
 
 impl Tally {
     pub(super) fn count(&mut self, row: &Row) {
-        match (&row.refused, &row.no_settlement) {
-            (Some(_), _) => self.refused += 1,
-            (_, Some(_)) => self.without_settlement += 1,
+        match (&row.refused, &row.no_settlement, &row.parked_id) {
+            (Some(_), _, _) => self.refused += 1,
+            (_, Some(_), _) => self.without_settlement += 1,
+            (_, _, Some(_)) => self.parked += 1,
             _ => self.accepted += 1,
         }
         self.replayed += u64::from(row.replayed == Some(true));
     }
 
     pub(super) fn lines(&self) -> u64 {
-        self.accepted + self.without_settlement + self.refused
+        self.accepted + self.without_settlement + self.parked + self.refused
     }
 }

@@ -84,6 +84,11 @@ impl Page<'_> {
                 self.fact("基本医保", "basic insurance", none);
             }
         }
+        if let Some(reversal) = &claim.reversal {
+            // A reversal without an id of its own was asked for by the settlement's.
+            let own = &reversal.reversal_id;
+            self.fact("撤销结算", "reversed by", if own.is_empty() { "-" } else { own });
+        }
         if let Some(event) = &claim.event {
             self.fact("出险日期", "happened on", &event.event_date);
             self.fact("事故类型", "kind", &event.kind);
@@ -246,9 +251,17 @@ impl Page<'_> {
             let text = self.language.of(&reason.text_zh, &reason.text_en);
             self.row(&format!("{}  ", reason.code), text);
             for fact in &reason.evidence {
-                self.row("  ", &format!("{} {}", fact.key, fact.value));
+                self.row("  ", &evidence(fact));
             }
         }
+    }
+}
+
+/// A fact that a rule saw; amounts in yuan.
+fn evidence(fact: &pb::Evidence) -> String {
+    match (fact.key.strip_suffix("_fen"), fact.value.parse()) {
+        (Some(name), Ok(fen)) => format!("{name} {}", yuan(fen)),
+        _ => format!("{} {}", fact.key, fact.value),
     }
 }
 

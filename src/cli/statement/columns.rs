@@ -4,12 +4,12 @@
 const COLUMNS: usize = 100;
 
 /// How many columns a text takes.
-pub(super) fn width(text: &str) -> usize {
+pub(in crate::cli) fn width(text: &str) -> usize {
     text.chars().map(|letter| if is_wide(letter) { 2 } else { 1 }).sum()
 }
 
 /// A text with blanks after it, so that it takes at least so many columns.
-pub(super) fn padded(text: &str, columns: usize) -> String {
+pub(in crate::cli) fn padded(text: &str, columns: usize) -> String {
     format!("{text}{:1$}", "", columns.saturating_sub(width(text)))
 }
 

@@ -1,3 +1,6 @@
+#[cfg(test)]
+mod follow_ups;
+
 use std::sync::Arc;
 
 use super::*;
@@ -6,6 +9,7 @@ use crate::core::day::{Day, Span};
 use crate::core::decision::Denial;
 use crate::core::member::{Coverage, Payee};
 use crate::core::personal::Personal;
+use crate::core::route::ReasonCode;
 use crate::core::settlement::tests::{fen, settlement};
 
 fn plans() -> Plans {
@@ -223,4 +227,59 @@ fn one_member_never_has_two_keys_of_the_bureau() {
     play.enrol(keyed("RJ-1"));
     let other = Command::Enrol { import: Arc::new(keyed("RJ-2")) };
     assert_eq!(play.apply(&other).unwrap_err(), Refusal::AnotherPerson);
+}
+
+#[test]
+fn routes_to_the_burden_that_disagree_are_reviewed_with_the_figure_of_each() {
+    let mut play = Play::new();
+    play.enrol(covered("2023-07-01", true));
+    let mut twice_stated = settlement("a", 1_000_000, 600_000);
+    twice_stated.amounts.personal_again = Some(fen(599_998));
+    play.submit(twice_stated.clone()).unwrap();
+    let reason = play.book.claims[0].evaluation.reasons[0].clone();
+    assert_eq!(reason.code, ReasonCode::AmountsContradict);
+    let figures: Vec<_> =
+        reason.evidence.iter().map(|(route, fen)| (route.as_str(), fen.as_str())).collect();
+    let expected = [
+        ("personal_total_fen", "600000"),
+        ("personal_again_fen", "599998"),
+        ("total_less_funds_fen", "600000"),
+    ];
+    assert_eq!(figures, expected);
+    let mut tolerant = Settlement { settlement_id: "b".into(), ..twice_stated };
+    tolerant.sender.tolerance = Some(fen(2));
+    play.submit(tolerant).unwrap();
+    assert_eq!(play.standing()[1], (ClaimState::Approved, 100_000), "as the profile allows");
+}
+
+#[test]
+fn another_payout_of_the_sender_is_reviewed_with_both_chains() {
+    use crate::core::settlement::SenderPayout;
+    let submit = |theirs: i64| {
+        let mut play = Play::new();
+        play.enrol(covered("2023-07-01", true));
+        let mut pushed = settlement("a", 1_000_000, 600_000);
+        let total = fen(theirs);
+        let in_catalogue_deductible = Some(fen(500_000));
+        pushed.sender.payout =
+            Some(SenderPayout { total, in_catalogue_deductible, ..SenderPayout::default() });
+        play.submit(pushed).unwrap();
+        play.book.claims[0].clone()
+    };
+    assert_eq!(submit(100_000).state(), ClaimState::Approved);
+    assert_eq!(submit(100_001).state(), ClaimState::Approved, "within a fen");
+    let differs = submit(90_000);
+    assert_eq!(differs.state(), ClaimState::Pended);
+    assert_eq!(differs.payout(), fen(100_000), "ours is the figure that is held");
+    let reason = &differs.evaluation.reasons[0];
+    assert_eq!(reason.code, ReasonCode::SenderPayoutDiffers);
+    let evidence: Vec<_> =
+        reason.evidence.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let expected = [
+        ("payout_fen", "100000"),
+        ("deductible_fen", "500000"),
+        ("sender_payout_fen", "90000"),
+        ("sender_in_catalogue_deductible_fen", "500000"),
+    ];
+    assert_eq!(evidence, expected);
 }

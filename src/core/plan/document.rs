@@ -6,7 +6,6 @@
 use std::fmt;
 
 use sha2::{Digest, Sha256};
-use toml::de::DeTable;
 
 use super::{
     AccountMoney, Attribution, Benefit, LinesAbsent, PaymentMode, Plan, Plans, Responsibility,
@@ -15,7 +14,7 @@ use crate::core::day::PeriodStart;
 use crate::core::money::{Fen, Rounding};
 
 mod parts;
-mod reader;
+pub(crate) mod reader;
 mod render;
 mod responsibility;
 mod soundness;
@@ -76,22 +75,8 @@ fn read_with(
     document: &str,
     check: impl FnOnce(&Plan, &mut Reader<'_>),
 ) -> Result<Plan, Vec<PlanProblem>> {
-    let whole = |line: usize, problem: &str| {
-        let (key, problem) = ("document".to_owned(), problem.to_owned());
-        Err(vec![PlanProblem { line, key, problem, hint: String::new() }])
-    };
-    if document.len() > DOCUMENT_BYTES_MAX {
-        return whole(0, "must be at most 1 MiB");
-    }
     let mut reader = Reader::new(document);
-    let parsed = match DeTable::parse(document) {
-        Ok(parsed) => parsed.into_inner(),
-        Err(error) => {
-            let line = reader.line(error.span().map_or(0, |span| span.start));
-            return whole(line, &error.message().trim().replace('\n', ", "));
-        }
-    };
-    let table = reader.table("", 0, parsed);
+    let table = reader.root(document).map_err(|problem| vec![problem])?;
     let plan = reader.plan(table, document);
     // An unknown key hides nothing of what the others say together.
     let is_whole = reader.problems.iter().all(|problem| problem.problem == reader::UNKNOWN);

@@ -55,12 +55,14 @@ impl Amounts {
         Some(fund_total + self.hospital_borne.unwrap_or_default())
     }
 
-    /// The personal burden by every route these amounts allow, first the most direct.
-    fn burden_routes(&self, funds: &[FundPayment]) -> [Option<i64>; 3] {
+    /// The personal burden by every route these amounts allow, first the most direct: as stated,
+    /// as stated again, what others leave, account and cash (`domain.md` 1.7).
+    fn burden_routes(&self, funds: &[FundPayment]) -> [Option<i64>; 4] {
         let stated = self.personal_total.map(Fen::fen);
+        let again = self.personal_again.map(Fen::fen);
         let rest = self.paid_by_others(funds).map(|others| self.total.fen() - others.fen());
         let parts = self.cash.map(|cash| (cash + self.account.unwrap_or_default()).fen());
-        [stated, rest, parts]
+        [stated, again, rest, parts]
     }
 }
 
@@ -73,18 +75,40 @@ impl Settlement {
         Some(burden.min(self.amounts.total))
     }
 
-    /// Every identity I1–I4 that the stated amounts break by more than [`TOLERANCE`]. An amount
+    /// What the person bears, in fen, by every route the amounts allow, with its name. A figure may
+    /// be negative.
+    pub fn burden_figures(&self) -> Vec<(&'static str, i64)> {
+        let names = [
+            "personal_total_fen",
+            "personal_again_fen",
+            "total_less_funds_fen",
+            "account_and_cash_fen",
+        ];
+        let routes = self.amounts.burden_routes(&self.funds);
+        names.into_iter().zip(routes).filter_map(|(name, fen)| Some((name, fen?))).collect()
+    }
+
+    /// Whether the routes to the burden lie further apart than the sender's tolerance.
+    pub fn routes_disagree(&self) -> bool {
+        let routes = self.amounts.burden_routes(&self.funds);
+        let figures = || routes.into_iter().flatten();
+        let spread = figures().max().zip(figures().min()).map_or(0, |(most, least)| most - least);
+        spread > self.sender.tolerance().fen()
+    }
+
+    /// Every identity I1–I4 that the stated amounts break by more than the sender's tolerance. An amount
     /// that was not stated breaks nothing.
     pub fn contradictions(&self) -> Vec<Contradiction> {
         let amounts = &self.amounts;
+        let tolerance = self.sender.tolerance().fen();
         let mut found = Vec::new();
         let mut check = |identity: &str, stated: Fen, computed_fen: i64| {
-            if (stated.fen() - computed_fen).abs() > TOLERANCE.fen() {
+            if (stated.fen() - computed_fen).abs() > tolerance {
                 let identity = identity.to_owned();
                 found.push(Contradiction { identity, stated, computed_fen });
             }
         };
-        let [personal, rest, parts] = amounts.burden_routes(&self.funds);
+        let [personal, _, rest, parts] = amounts.burden_routes(&self.funds);
         let stated = personal.or(parts).unwrap_or_default();
         match (rest, amounts.paid_by_others(&self.funds)) {
             (Some(_), Some(others)) if personal.is_some() || parts.is_some() => {

@@ -1,6 +1,8 @@
 //! A settlement sent again under a known key: the same, more, or something else.
 
-use super::{Line, Settlement};
+use std::collections::HashMap;
+
+use super::{Diagnosis, FundPayment, Line, Settlement};
 
 /// What a settlement with a known key brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +49,7 @@ impl Settlement {
             discharge_date => "discharge_date",
             settle_time => "settle_time",
             invoice_no => "invoice_no",
+            interim => "interim",
             amounts.out_of_catalogue => "out_of_catalogue_fen",
             amounts.over_limit => "over_limit_fen",
             amounts.advance_self_pay => "advance_self_pay_fen",
@@ -55,8 +58,10 @@ impl Settlement {
             amounts.fund_total => "fund_total_fen",
             amounts.hospital_borne => "hospital_borne_fen",
             amounts.personal_total => "personal_total_fen",
+            amounts.personal_again => "personal_total_fen",
             amounts.account => "account_fen",
             amounts.cash => "cash_fen",
+            sender.payout => "sender_payout",
         }
         changed.extend(self.compare_events(again, &mut merged));
         if self.without_basic_insurance != again.without_basic_insurance {
@@ -68,21 +73,18 @@ impl Settlement {
         if self.person.name.is_none() {
             merged.person.name.clone_from(&again.person.name);
         }
-        macro_rules! lists {
-            ($($part:ident => $name:literal by $key:expr, $same:expr);+ $(;)?) => {$(
-                if self.$part.is_empty() {
-                    merged.$part.clone_from(&again.$part);
-                } else if !again.$part.is_empty()
-                    && !same_list(&self.$part, &again.$part, $key, $same)
-                {
-                    changed.push($name);
-                }
-            )+};
+        if !same_or_unsaid(&self.funds, &again.funds) {
+            changed.push("funds");
+        } else if self.funds.is_empty() {
+            merged.funds.clone_from(&again.funds);
         }
-        lists! {
-            diagnoses => "diagnoses" by |it| it.code.clone(), |a, b| a.code == b.code;
-            funds => "funds" by |it| (it.fund_code.clone(), it.amount), |a, b| a == b;
-            lines => "lines" by |it| it.line_no.clone(), Line::same_facts;
+        match merged_diagnoses(&self.diagnoses, &again.diagnoses) {
+            Some(diagnoses) => merged.diagnoses = diagnoses,
+            None => changed.push("diagnoses"),
+        }
+        match merged_lines(&self.lines, &again.lines) {
+            Some(lines) => merged.lines = lines,
+            None => changed.push("lines"),
         }
         if !changed.is_empty() {
             Comparison::Conflict(changed)
@@ -130,18 +132,43 @@ impl Line {
     }
 }
 
-/// Whether two lists hold the same facts, in whatever order a sender put them.
-fn same_list<T, K: Ord>(
-    known: &[T],
-    again: &[T],
-    key: impl Fn(&T) -> K,
-    same: impl Fn(&T, &T) -> bool,
-) -> bool {
-    let sorted = |list: &[T]| {
-        let mut order: Vec<usize> = (0..list.len()).collect();
-        order.sort_by_cached_key(|index| key(&list[*index]));
-        order
+/// Whether two lists of funds say the same, in whatever order, or one of them nothing.
+fn same_or_unsaid(known: &[FundPayment], again: &[FundPayment]) -> bool {
+    let sorted = |funds: &[FundPayment]| {
+        let mut rows: Vec<_> = funds.iter().map(|it| (it.fund_code.clone(), it.amount)).collect();
+        rows.sort();
+        rows
     };
-    let pairs = || sorted(known).into_iter().zip(sorted(again));
-    known.len() == again.len() && pairs().all(|(ours, theirs)| same(&known[ours], &again[theirs]))
+    known.is_empty() || again.is_empty() || sorted(known) == sorted(again)
+}
+
+/// Known diagnoses with those that are new; `None` where the main one, the first, differs.
+fn merged_diagnoses(known: &[Diagnosis], again: &[Diagnosis]) -> Option<Vec<Diagnosis>> {
+    if let (Some(ours), Some(theirs)) = (known.first(), again.first())
+        && !same_code(ours, theirs)
+    {
+        return None;
+    }
+    let is_new = |it: &&Diagnosis| !known.iter().any(|ours| same_code(ours, it));
+    Some(known.iter().chain(again.iter().filter(is_new)).cloned().collect())
+}
+
+fn same_code(one: &Diagnosis, other: &Diagnosis) -> bool {
+    one.code.reveal().eq_ignore_ascii_case(other.code.reveal())
+}
+
+/// Known lines with those that are new by their number, for they may come in parts; `None` where a
+/// number comes with another content.
+fn merged_lines(known: &[Line], again: &[Line]) -> Option<Vec<Line>> {
+    let by_no: HashMap<&str, &Line> =
+        known.iter().map(|line| (line.line_no.as_str(), line)).collect();
+    let mut merged = known.to_vec();
+    for line in again {
+        match by_no.get(line.line_no.as_str()) {
+            Some(ours) if !ours.same_facts(line) => return None,
+            Some(_) => {}
+            None => merged.push(line.clone()),
+        }
+    }
+    Some(merged)
 }

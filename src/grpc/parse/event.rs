@@ -8,7 +8,7 @@ use crate::core::checks::{Checks, limits};
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
 use crate::core::settlement::{
-    Amounts, DOCUMENTS_MAX, DocumentReference, InsuredEvent, Settlement, is_word,
+    Amounts, DOCUMENTS_MAX, DocumentReference, InsuredEvent, SenderNotes, Settlement, is_word,
 };
 use crate::grpc::names::cause_of;
 use crate::pb;
@@ -39,11 +39,13 @@ fn read(message: &pb::InsuredEvent, checks: &mut Checks) -> Settlement {
         settle_time: None,
         diagnoses: Vec::new(),
         invoice_no: None,
+        interim: None,
         without_basic_insurance: false,
         event: Some(insured_event(message, checks)),
         amounts: Amounts { personal_total: Some(Fen::ZERO), ..Amounts::default() },
         funds: Vec::new(),
         lines: Vec::new(),
+        sender: SenderNotes::default(),
     }
 }
 

@@ -2,11 +2,15 @@
 //! nothing: limits are those of [`crate::core::checks::limits`], the same for every edge.
 
 mod event;
+mod follow_up;
+mod intake;
 mod member;
 mod query;
 mod settlement;
 
 pub(super) use event::event;
+pub(super) use follow_up::{reversal, supplement};
+pub(super) use intake::{document, document_kind, parked_filter, reject_filter, reject_id};
 pub(super) use member::roster;
 pub(super) use query::{
     ClaimQuery, PlanChoice, Who, asked_day, claim_id, claim_query, message, page_size, plan_choice,

@@ -249,7 +249,7 @@ fn identity(identity: &pb::Identity, checks: &mut Checks) -> Option<Who> {
     Some(Who::Person(person))
 }
 
-fn uuid(checks: &mut Checks, field: &str, text: &str) -> Option<String> {
+pub(super) fn uuid(checks: &mut Checks, field: &str, text: &str) -> Option<String> {
     if text.is_empty() {
         return None;
     }

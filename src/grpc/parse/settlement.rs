@@ -6,7 +6,9 @@ use super::{Problems, missing, moment};
 use crate::core::checks::{Checks, limits};
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
-use crate::core::settlement::{Amounts, Diagnosis, FundPayment, Line, Person, Settlement, is_fund};
+use crate::core::settlement::{
+    Amounts, Diagnosis, FundPayment, Line, Person, SenderNotes, SenderPayout, Settlement, is_fund,
+};
 use crate::pb;
 
 /// Whether a settlement must have its id.
@@ -16,6 +18,8 @@ pub(in crate::grpc) enum Id {
     Required,
     /// A quote: no id may exist yet.
     Optional,
+    /// Facts about one that is named by its stay as well: neither person nor bill is needed.
+    Supplement,
 }
 
 /// Reads a settlement; fields are named from the request on.
@@ -29,13 +33,14 @@ pub(in crate::grpc) fn settlement(
     checks.done(settlement)
 }
 
-fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
+/// Reads the facts that are stated.
+pub(super) fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
     let source = source(&message.source, checks);
     let settlement_id = match id {
         Id::Required => {
             checks.required_code("settlement_id", &message.settlement_id, limits::SETTLEMENT_ID_MAX)
         }
-        Id::Optional => {
+        Id::Optional | Id::Supplement => {
             let id = &message.settlement_id;
             checks.code("settlement_id", id, limits::SETTLEMENT_ID_MAX).unwrap_or_default()
         }
@@ -49,7 +54,10 @@ fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
         source,
         settlement_id,
         visit_id: checks.code("visit_id", &message.visit_id, limits::VISIT_ID_MAX),
-        person: person(message.member.as_ref(), checks),
+        person: match (&message.member, id) {
+            (None, Id::Supplement) => Person::default(),
+            (member, _) => person(member.as_ref(), checks),
+        },
         hospital_code: checks.code("hospital_code", hospital_code, limits::HOSPITAL_CODE_MAX),
         hospital_level: checks.code("hospital_level", &message.hospital_level, limits::CODE_MAX),
         region: checks.region("region", &message.region),
@@ -61,11 +69,13 @@ fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Settlement {
         settle_time: moment(checks, "settle_time", message.settle_time.as_ref()),
         diagnoses: diagnoses(&message.diagnoses, checks),
         invoice_no: checks.code("invoice_no", &message.invoice_no, limits::INVOICE_NO_MAX),
+        interim: message.interim,
         without_basic_insurance: message.without_basic_insurance,
         event: None,
-        amounts: amounts(message, checks),
+        amounts: amounts(message, id, checks),
         funds: funds(&message.funds, checks),
         lines: lines(&message.lines, checks),
+        sender: sender(message.sender_payout.as_ref(), checks),
     }
 }
 
@@ -99,8 +109,8 @@ pub(super) fn person(member: Option<&pb::MemberIdentity>, checks: &mut Checks) -
     })
 }
 
-fn amounts(message: &pb::Settlement, checks: &mut Checks) -> Amounts {
-    if message.total_fen == 0 {
+fn amounts(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Amounts {
+    if message.total_fen == 0 && id != Id::Supplement {
         checks.refuse("total_fen", "is required and must be above zero");
     }
     let mut stated = |field: &str, fen: Option<i64>| fen.and_then(|fen| checks.fen(field, fen));
@@ -114,9 +124,34 @@ fn amounts(message: &pb::Settlement, checks: &mut Checks) -> Amounts {
         fund_total: stated("fund_total_fen", message.fund_total_fen),
         hospital_borne: stated("hospital_borne_fen", message.hospital_borne_fen),
         personal_total: stated("personal_total_fen", message.personal_total_fen),
+        personal_again: None,
         account: stated("account_fen", message.account_fen),
         cash: stated("cash_fen", message.cash_fen),
     }
+}
+
+/// What the sender itself computed.
+fn sender(payout: Option<&pb::SenderPayout>, checks: &mut Checks) -> SenderNotes {
+    let payout = payout.map(|payout| {
+        checks.nested("sender_payout", |checks| {
+            let mut stated =
+                |field: &str, fen: Option<i64>| fen.and_then(|fen| checks.fen(field, fen));
+            SenderPayout {
+                total: stated("total_fen", Some(payout.total_fen)).unwrap_or_default(),
+                in_catalogue: stated("in_catalogue_fen", payout.in_catalogue_fen),
+                out_of_catalogue: stated("out_of_catalogue_fen", payout.out_of_catalogue_fen),
+                in_catalogue_deductible: stated(
+                    "in_catalogue_deductible_fen",
+                    payout.in_catalogue_deductible_fen,
+                ),
+                out_of_catalogue_deductible: stated(
+                    "out_of_catalogue_deductible_fen",
+                    payout.out_of_catalogue_deductible_fen,
+                ),
+            }
+        })
+    });
+    SenderNotes { payout, ..SenderNotes::default() }
 }
 
 /// Rules go by code, so a name without one is no diagnosis.

@@ -6,7 +6,9 @@ use crate::core::checks::limits::{LINES_MAX, PROBLEMS_MAX};
 use crate::core::day::Day;
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
-use crate::core::settlement::{Amounts, Diagnosis, FundPayment, Line, Person, Settlement};
+use crate::core::settlement::{
+    Amounts, Diagnosis, FundPayment, Line, Person, SenderNotes, Settlement,
+};
 use crate::grpc::render;
 use crate::pb;
 
@@ -319,6 +321,7 @@ prop_compose! {
             basic_deductible: e,
             fund_total: f,
             hospital_borne: g,
+            personal_again: None,
             personal_total: h,
             account: i,
             cash: j,
@@ -382,11 +385,13 @@ prop_compose! {
             settle_time: settle_micros.map(Moment::from_micros),
             diagnoses: diagnosis.into_iter().collect(),
             invoice_no: invoice,
+            interim: None,
             without_basic_insurance: false,
             event: None,
             amounts,
             funds: fund.into_iter().collect(),
             lines,
+            sender: SenderNotes::default(),
         }
     }
 }

@@ -36,6 +36,7 @@ pub(in crate::grpc) fn claim(claim: &Claim) -> pb::Claim {
         next_step: next_step(claim.state(), claim.payout(), evaluation.payment_mode).into(),
         denial_reason: evaluation.denial.as_ref().map(code).unwrap_or_default(),
         event: facts.event.as_ref().map(|it| event::event(facts, it)),
+        reversal: claim.reversal.as_deref().map(super::settlement::reversal),
     }
 }
 

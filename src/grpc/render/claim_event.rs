@@ -17,6 +17,7 @@ pub(in crate::grpc) fn claim_event(told: &Told) -> pb::ClaimEvent {
         Cause::Submitted => pb::ClaimEventCause::Submitted,
         Cause::Supplemented => pb::ClaimEventCause::Supplemented,
         Cause::Redecided => pb::ClaimEventCause::Redecided,
+        Cause::Reversed => pb::ClaimEventCause::Reversed,
     };
     let due = news.figures.map_or(Fen::ZERO, |figures| figures.payout);
     pb::ClaimEvent {

@@ -4,11 +4,13 @@ mod claim;
 mod claim_event;
 mod decision;
 mod event;
+mod intake;
 mod member;
 mod settlement;
 
 pub(super) use claim::claim;
 pub(super) use claim_event::claim_event;
+pub(super) use intake::{document, parked, reject};
 pub(super) use member::{balance, eligibility, member};
 pub(crate) use settlement::settlement;
 

@@ -2,7 +2,7 @@
 
 use super::{day, revealed, text, timestamp};
 use crate::core::money::Fen;
-use crate::core::settlement::{Line, Person, Settlement};
+use crate::core::settlement::{Line, Person, Reversal, SenderPayout, Settlement, UnknownCode};
 use crate::pb;
 
 /// Every fact of a settlement; reading it again gives the same settlement.
@@ -47,6 +47,38 @@ pub(crate) fn settlement(facts: &Settlement) -> pb::Settlement {
         lines: facts.lines.iter().map(line).collect(),
         invoice_no: text(facts.invoice_no.as_ref()),
         without_basic_insurance: facts.without_basic_insurance,
+        interim: facts.interim,
+        sender_payout: facts.sender.payout.as_ref().map(sender_payout),
+        personal_again_fen: fen(amounts.personal_again),
+        tolerance_fen: fen(facts.sender.tolerance),
+        unknown_codes: facts.sender.unknown_codes.iter().map(unknown_code).collect(),
+    }
+}
+
+fn sender_payout(payout: &SenderPayout) -> pb::SenderPayout {
+    let fen = |amount: Option<Fen>| amount.map(Fen::fen);
+    pb::SenderPayout {
+        total_fen: payout.total.fen(),
+        in_catalogue_fen: fen(payout.in_catalogue),
+        out_of_catalogue_fen: fen(payout.out_of_catalogue),
+        in_catalogue_deductible_fen: fen(payout.in_catalogue_deductible),
+        out_of_catalogue_deductible_fen: fen(payout.out_of_catalogue_deductible),
+    }
+}
+
+fn unknown_code(unknown: &UnknownCode) -> pb::UnknownCode {
+    pb::UnknownCode { field: unknown.field.clone(), code: unknown.code.clone() }
+}
+
+/// What took a settlement back.
+pub(super) fn reversal(reversal: &Reversal) -> pb::Reversal {
+    pb::Reversal {
+        source: reversal.source.clone(),
+        settlement_id: text(reversal.original_id.as_ref()),
+        reversal_id: text(reversal.reversal_id.as_ref()),
+        visit_id: text(reversal.visit_id.as_ref()),
+        total_fen: reversal.total.map_or(0, Fen::fen),
+        reverse_time: reversal.reverse_time.map(timestamp),
     }
 }
 

@@ -152,10 +152,10 @@ async fn what_is_no_message_is_unreadable() {
         }
         let no_utf8 = message_of(vec![b'{', 0xff, b'}']);
         assert_eq!(refused(client.submit_message(no_utf8).await), unreadable);
-        let foreign = pb::SubmitMessageRequest { infno: "5203".to_owned(), ..message(SAMPLE) };
+        let foreign = pb::SubmitMessageRequest { infno: "3201".to_owned(), ..message(SAMPLE) };
         let told = told(&client.submit_message(foreign).await.unwrap_err());
         assert_eq!((told.code, told.reason), unreadable);
-        assert_eq!(told.metadata["infno"], "5203");
+        assert_eq!(told.metadata["infno"], "3201");
         let invalid = (Code::InvalidArgument, "INVALID_FIELD".to_owned());
         assert_eq!(refused(client.submit_message(message_of("")).await), invalid);
         assert_eq!(refused(client.submit_message(message_of("{}")).await), invalid);

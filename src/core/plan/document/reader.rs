@@ -9,7 +9,7 @@ use serde::de::value::{Error as ChoiceError, StrDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::PlanProblem;
+use super::{DOCUMENT_BYTES_MAX, PlanProblem};
 use crate::core::day::Day;
 use crate::core::money::{Fen, Rate};
 use crate::core::settlement::is_word;
@@ -18,16 +18,16 @@ use crate::core::settlement::is_word;
 const ENTRIES_MAX: usize = 10_000;
 
 /// The problem of a key that nobody reads.
-pub(super) const UNKNOWN: &str = "is unknown";
+pub(crate) const UNKNOWN: &str = "is unknown";
 
 /// The most problems that are told: more help nobody.
 const PROBLEMS_MAX: usize = 1_000;
 
 /// Collects every problem of a document, and where each of its keys stands.
-pub(super) struct Reader<'d> {
+pub(crate) struct Reader<'d> {
     /// Where each line ends.
     line_ends: Vec<usize>,
-    pub(super) problems: Vec<PlanProblem>,
+    pub(crate) problems: Vec<PlanProblem>,
     /// The offset of every key that was read, by path.
     places: HashMap<String, usize>,
     /// The document whose values are read.
@@ -35,40 +35,54 @@ pub(super) struct Reader<'d> {
 }
 
 /// A table while it is read: what was read is gone from it.
-pub(super) struct Table<'d> {
-    pub(super) path: String,
+pub(crate) struct Table<'d> {
+    pub(crate) path: String,
     at: usize,
     entries: Vec<(String, usize, Spanned<DeValue<'d>>)>,
     known: Vec<&'static str>,
 }
 
 /// A value with its path.
-pub(super) struct Value<'d> {
-    pub(super) path: String,
+pub(crate) struct Value<'d> {
+    pub(crate) path: String,
     at: usize,
     content: DeValue<'d>,
 }
 
 impl Table<'_> {
     /// How many keys are left.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether a key is there.
-    pub(super) fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.entries.iter().any(|(known, ..)| known == key)
     }
 }
 
 impl<'d> Reader<'d> {
-    pub(super) fn new(document: &'d str) -> Reader<'d> {
+    pub(crate) fn new(document: &'d str) -> Reader<'d> {
         let line_ends = document.match_indices('\n').map(|(end, _)| end).collect();
         Reader { line_ends, problems: Vec::new(), places: HashMap::new(), of: PhantomData }
     }
 
+    /// The document as a table, or why it is none.
+    pub(crate) fn root(&mut self, document: &'d str) -> Result<Table<'d>, PlanProblem> {
+        let key = || "document".to_owned();
+        let whole = |line, problem| PlanProblem { line, key: key(), problem, hint: String::new() };
+        if document.len() > DOCUMENT_BYTES_MAX {
+            return Err(whole(0, "must be at most 1 MiB".to_owned()));
+        }
+        let parsed = DeTable::parse(document).map_err(|error| {
+            let line = self.line(error.span().map_or(0, |span| span.start));
+            whole(line, error.message().trim().replace('\n', ", "))
+        })?;
+        Ok(self.table("", 0, parsed.into_inner()))
+    }
+
     /// The line of an offset, counted from 1.
-    pub(super) fn line(&self, at: usize) -> usize {
+    pub(crate) fn line(&self, at: usize) -> usize {
         self.line_ends.partition_point(|end| *end < at) + 1
     }
 
@@ -83,7 +97,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Notes a problem of a key that was read, or of what it lies in.
-    pub(super) fn problem(&mut self, path: &str, problem: &str, hint: &str) {
+    pub(crate) fn problem(&mut self, path: &str, problem: &str, hint: &str) {
         let mut place = path;
         let at = loop {
             if let Some(at) = self.places.get(place) {
@@ -97,7 +111,7 @@ impl<'d> Reader<'d> {
         self.problem_at(at, path, problem, hint);
     }
 
-    pub(super) fn table(&mut self, path: &str, at: usize, table: DeTable<'d>) -> Table<'d> {
+    pub(crate) fn table(&mut self, path: &str, at: usize, table: DeTable<'d>) -> Table<'d> {
         self.places.insert(path.to_owned(), at);
         let entries = table.into_iter().map(|(key, value)| {
             let at = key.span().start;
@@ -107,7 +121,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Ends a table: what is left in it is unknown.
-    pub(super) fn close(&mut self, table: Table<'d>) {
+    pub(crate) fn close(&mut self, table: Table<'d>) {
         let room = PROBLEMS_MAX.saturating_sub(self.problems.len());
         for (key, at, _) in table.entries.into_iter().take(room) {
             let path = join(&table.path, &key);
@@ -121,7 +135,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A key that may be there.
-    pub(super) fn take(&mut self, table: &mut Table<'d>, key: &'static str) -> Option<Value<'d>> {
+    pub(crate) fn take(&mut self, table: &mut Table<'d>, key: &'static str) -> Option<Value<'d>> {
         table.known.push(key);
         let index = table.entries.iter().position(|(known, ..)| known == key)?;
         let (_, at, value) = table.entries.remove(index);
@@ -130,8 +144,18 @@ impl<'d> Reader<'d> {
         Some(Value { path, at, content: value.into_inner() })
     }
 
+    /// Every key that is left, where keys are data.
+    pub(crate) fn take_all(&mut self, table: Table<'d>) -> Vec<(String, Value<'d>)> {
+        let entries = table.entries.into_iter().map(|(key, at, value)| {
+            let path = join(&table.path, &key);
+            self.places.insert(path.clone(), at);
+            (key, Value { path, at, content: value.into_inner() })
+        });
+        entries.collect()
+    }
+
     /// A key that must be there.
-    pub(super) fn need(
+    pub(crate) fn need(
         &mut self,
         table: &mut Table<'d>,
         key: &'static str,
@@ -159,7 +183,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A text for people: 1 to 200 characters.
-    pub(super) fn text(&mut self, value: &Value<'_>) -> Option<String> {
+    pub(crate) fn text(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.quoted(value, "write it in quotes")?;
         if text.trim().is_empty() || text.chars().count() > 200 {
             self.wrong(value, "must be 1 to 200 characters", "");
@@ -173,7 +197,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A name for programs.
-    pub(super) fn id(&mut self, value: &Value<'_>) -> Option<String> {
+    pub(crate) fn id(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.quoted(value, "write it in quotes")?;
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
@@ -184,7 +208,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A word that events use too.
-    pub(super) fn word(&mut self, value: &Value<'_>) -> Option<String> {
+    pub(crate) fn word(&mut self, value: &Value<'_>) -> Option<String> {
         let hint = "events cannot say another one";
         let text = self.quoted(value, "write it in quotes")?;
         if is_word(&text) {
@@ -195,7 +219,7 @@ impl<'d> Reader<'d> {
     }
 
     /// Digits alone.
-    pub(super) fn digits(&mut self, value: &Value<'_>) -> Option<String> {
+    pub(crate) fn digits(&mut self, value: &Value<'_>) -> Option<String> {
         let text = self.text(value)?;
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(text);
@@ -204,7 +228,7 @@ impl<'d> Reader<'d> {
         None
     }
 
-    pub(super) fn amount(&mut self, value: &Value<'_>) -> Option<Fen> {
+    pub(crate) fn amount(&mut self, value: &Value<'_>) -> Option<Fen> {
         let hint = "amounts are strings, because TOML reads numbers as floats: \"5000.00\"";
         let text = self.quoted(value, hint)?;
         match Fen::parse_yuan(&text) {
@@ -217,7 +241,7 @@ impl<'d> Reader<'d> {
     }
 
     /// An amount that is more than nothing.
-    pub(super) fn some_amount(&mut self, value: &Value<'_>) -> Option<Fen> {
+    pub(crate) fn some_amount(&mut self, value: &Value<'_>) -> Option<Fen> {
         let amount = self.amount(value)?;
         if amount.is_zero() {
             self.wrong(value, "must be more than 0.00", "leave it out where there is none");
@@ -226,7 +250,7 @@ impl<'d> Reader<'d> {
         Some(amount)
     }
 
-    pub(super) fn rate(&mut self, value: &Value<'_>) -> Option<Rate> {
+    pub(crate) fn rate(&mut self, value: &Value<'_>) -> Option<Rate> {
         let hint = "rates are strings, because TOML reads numbers as floats: \"0.85\"";
         let text = self.quoted(value, hint)?;
         let rate = Rate::parse(&text);
@@ -237,18 +261,17 @@ impl<'d> Reader<'d> {
         rate
     }
 
-    pub(super) fn day(&mut self, value: &Value<'_>) -> Option<Day> {
-        let problem = "must be a day such as \"2024-01-01\"";
+    pub(crate) fn day(&mut self, value: &Value<'_>) -> Option<Day> {
         let text = self.quoted(value, "days are strings: \"2024-01-01\"")?;
         let day = Day::parse(&text);
         if day.is_none() {
-            self.wrong(value, problem, "");
+            self.wrong(value, "must be a day such as \"2024-01-01\"", "");
         }
         day
     }
 
     /// A text of a form of its own.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &mut self,
         value: &Value<'_>,
         parse: impl FnOnce(&str) -> Option<T>,
@@ -263,7 +286,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A whole number between two others, both included.
-    pub(super) fn count(&mut self, value: &Value<'_>, least: u16, most: u16) -> Option<u16> {
+    pub(crate) fn count(&mut self, value: &Value<'_>, least: u16, most: u16) -> Option<u16> {
         let problem = format!("must be a whole number from {least} to {most}");
         let number = match &value.content {
             DeValue::Integer(number) => u16::from_str_radix(number.as_str(), number.radix()).ok(),
@@ -276,7 +299,7 @@ impl<'d> Reader<'d> {
         number
     }
 
-    pub(super) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
+    pub(crate) fn flag(&mut self, value: &Value<'_>) -> Option<bool> {
         let flag = value.content.as_bool();
         if flag.is_none() {
             self.wrong(value, "must be true or false", "without quotes");
@@ -285,7 +308,7 @@ impl<'d> Reader<'d> {
     }
 
     /// One of the names of an enum.
-    pub(super) fn choice<T: for<'de> Deserialize<'de>>(&mut self, value: &Value<'_>) -> Option<T> {
+    pub(crate) fn choice<T: for<'de> Deserialize<'de>>(&mut self, value: &Value<'_>) -> Option<T> {
         let text = self.quoted(value, "write it in quotes")?;
         let name: StrDeserializer<'_, ChoiceError> = text.as_str().into_deserializer();
         match T::deserialize(name) {
@@ -298,7 +321,7 @@ impl<'d> Reader<'d> {
     }
 
     /// The entries of a list.
-    pub(super) fn list(&mut self, value: Value<'d>) -> Vec<Value<'d>> {
+    pub(crate) fn list(&mut self, value: Value<'d>) -> Vec<Value<'d>> {
         let DeValue::Array(entries) = value.content else {
             let problem = format!("is {} and must be a list", a_kind(&value.content));
             self.wrong(&value, &problem, "write [ … ]");
@@ -319,7 +342,7 @@ impl<'d> Reader<'d> {
     }
 
     /// The entries of a list that may be absent, each read alike.
-    pub(super) fn each<T>(
+    pub(crate) fn each<T>(
         &mut self,
         table: &mut Table<'d>,
         key: &'static str,
@@ -330,7 +353,7 @@ impl<'d> Reader<'d> {
     }
 
     /// A table, inline or not.
-    pub(super) fn inner(&mut self, value: Value<'d>) -> Option<Table<'d>> {
+    pub(crate) fn inner(&mut self, value: Value<'d>) -> Option<Table<'d>> {
         if let DeValue::Table(table) = value.content {
             return Some(self.table(&value.path, value.at, table));
         }
@@ -352,7 +375,7 @@ fn a_kind(value: &DeValue<'_>) -> &'static str {
     }
 }
 
-pub(super) fn join(path: &str, key: &str) -> String {
+pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 

@@ -1,0 +1,377 @@
+//! What comes in, in whichever form: taken by the ledger, or kept as a reject with its reasons. Every
+//! way in and every retry goes through here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
+
+use super::parse::{self, Id};
+use super::status::Fault;
+use crate::core::settlement::{FollowUp, Settlement};
+use crate::intake::{self, About, Profile, Reading};
+use crate::ledger::{Followed, Ledger, Mode, PROFILE, Queue, Rejected, Submitted};
+use crate::pb::{self, SubmitMessageRequest};
+use crate::store::{Delivery, RejectRow};
+
+/// The forms in which things come in, as a reject keeps them.
+mod format {
+    pub(super) const MESSAGE: &str = "MESSAGE";
+    pub(super) const SETTLEMENT: &str = "SETTLEMENT";
+    pub(super) const EVENT: &str = "EVENT";
+    pub(super) const SUPPLEMENT: &str = "SUPPLEMENT";
+    pub(super) const REVERSAL: &str = "REVERSAL";
+}
+
+/// Takes what comes in. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Intake {
+    ledger: Ledger,
+    profiles: Arc<Profiles>,
+}
+
+/// What became of something that was taken.
+pub(super) enum Taken {
+    /// A claim is new, changed or voided.
+    Claim(Submitted),
+    /// A claim as it would be.
+    Quote(Submitted),
+    /// It waits for its settlement, under this id.
+    Parked(String),
+    /// There was nothing to take; why.
+    NoSettlement(String),
+}
+
+impl Taken {
+    /// The claim, where there is one.
+    pub(super) fn claim(&self) -> Option<&Submitted> {
+        match self {
+            Taken::Claim(it) | Taken::Quote(it) => Some(it),
+            Taken::Parked(_) | Taken::NoSettlement(_) => None,
+        }
+    }
+}
+
+/// Something that cannot be used, before it is kept.
+pub(super) struct Refused {
+    pub(super) fault: Fault,
+    pub(super) about: About,
+}
+
+impl Refused {
+    pub(super) fn new(fault: impl Into<Fault>, about: About) -> Refused {
+        Refused { fault: fault.into(), about }
+    }
+}
+
+impl Intake {
+    /// Takes things for a ledger.
+    pub(crate) fn new(ledger: Ledger) -> Intake {
+        Intake { ledger, profiles: Arc::default() }
+    }
+
+    /// What a hospital's message says, by the profile of its sender.
+    pub(super) fn read(&self, request: &SubmitMessageRequest) -> Result<Reading, Refused> {
+        let message = parse::message(request);
+        let message = message.map_err(|it| Refused::new(it, About::default()))?;
+        let profile = self.profiles.of(&self.ledger, message.sender);
+        intake::read(&message, &profile).map_err(|error| {
+            let fault = Fault::of_message(&error, &request.infno);
+            Refused { fault, about: error.about }
+        })
+    }
+
+    /// Takes a hospital's message, or says how it would be taken.
+    pub(super) async fn message(&self, request: &SubmitMessageRequest) -> Result<Taken, Refused> {
+        let mode = super::mode(request.validate_only);
+        match self.read(request)? {
+            Reading::NoSettlement { detail } => Ok(Taken::NoSettlement(detail)),
+            Reading::Quote(settlement) => {
+                self.submit(*settlement, Mode::Preview).await.map(Taken::Quote)
+            }
+            Reading::Settlement(settlement) if mode == Mode::Preview => {
+                self.submit(*settlement, mode).await.map(Taken::Quote)
+            }
+            Reading::Settlement(settlement) => {
+                self.submit(*settlement, mode).await.map(Taken::Claim)
+            }
+            Reading::FollowUp(what) => self.follow_up(what, of_message(request), mode).await,
+        }
+    }
+
+    /// Takes a settlement of the API.
+    pub(super) async fn settlement(
+        &self,
+        message: Option<&pb::Settlement>,
+        mode: Mode,
+    ) -> Result<Submitted, Refused> {
+        let settlement = parse::settlement(message, Id::Required);
+        let settlement = settlement.map_err(|it| Refused::new(it, stated(message)))?;
+        self.submit(settlement, mode).await
+    }
+
+    /// Takes an event without a bill.
+    pub(super) async fn event(
+        &self,
+        message: Option<&pb::InsuredEvent>,
+        mode: Mode,
+    ) -> Result<Submitted, Refused> {
+        let event = parse::event(message);
+        let event = event.map_err(|it| Refused::new(it, About::default()))?;
+        let submitted = self.submit(event, mode).await;
+        submitted.map_err(|refused| Refused {
+            fault: refused.fault.renamed("settlement.", "event."),
+            ..refused
+        })
+    }
+
+    /// Takes facts about a settlement.
+    pub(super) async fn supplement(
+        &self,
+        message: Option<&pb::Settlement>,
+        mode: Mode,
+    ) -> Result<Taken, Refused> {
+        let what = parse::supplement(message);
+        let what = what.map_err(|it| Refused::new(it, stated(message)))?;
+        let delivery = delivery(format::SUPPLEMENT, message);
+        self.follow_up(FollowUp::Supplement(Arc::new(what)), delivery, mode).await
+    }
+
+    /// Takes a reversal.
+    pub(super) async fn reversal(
+        &self,
+        message: Option<&pb::Reversal>,
+        mode: Mode,
+    ) -> Result<Taken, Refused> {
+        let what = parse::reversal(message);
+        let what = what.map_err(|it| Refused::new(it, About::default()))?;
+        let delivery = delivery(format::REVERSAL, message);
+        self.follow_up(FollowUp::Reversal(Arc::new(what)), delivery, mode).await
+    }
+
+    async fn submit(&self, settlement: Settlement, mode: Mode) -> Result<Submitted, Refused> {
+        let about = About {
+            source: Some(settlement.source.clone()),
+            settlement_id: Some(settlement.settlement_id.clone()).filter(|id| !id.is_empty()),
+        };
+        self.ledger.submit(settlement, mode).await.map_err(|error| Refused::new(error, about))
+    }
+
+    async fn follow_up(
+        &self,
+        what: FollowUp,
+        delivery: Delivery,
+        mode: Mode,
+    ) -> Result<Taken, Refused> {
+        let about = about(&what);
+        let followed = self.ledger.follow_up(what, delivery, Queue::Window, mode).await;
+        match followed.outcome().await {
+            Ok(Followed::Applied(submitted)) if mode == Mode::Preview => {
+                Ok(Taken::Quote(submitted))
+            }
+            Ok(Followed::Applied(submitted)) => Ok(Taken::Claim(submitted)),
+            Ok(Followed::Parked(parked_id)) => Ok(Taken::Parked(parked_id)),
+            Err(error) => Err(Refused::new(error, about)),
+        }
+    }
+
+    /// Keeps what cannot be used, where that is for what it says; gives the fault to tell, with the
+    /// id of the reject.
+    pub(super) async fn keep(&self, refused: Refused, delivery: Delivery) -> Fault {
+        let Refused { fault, about } = refused;
+        let Some(grounds) = fault.grounds() else { return fault };
+        let About { source, settlement_id } = about;
+        let rejected = Rejected { delivery, source, settlement_id, grounds };
+        match self.ledger.reject(rejected).await {
+            Ok(reject_id) => fault.kept(reject_id),
+            // What is not kept must be sent again: the database is what is wrong now.
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Rejects of what was taken now are made good. What was taken stays taken in any case.
+    pub(super) async fn made_good(
+        &self,
+        claim: Option<&Submitted>,
+        delivery: impl Fn() -> Delivery,
+    ) {
+        if !self.ledger.has_rejects() {
+            return;
+        }
+        let key = |it: &Submitted| {
+            let facts = &it.claim.settlement;
+            (facts.source.clone(), facts.settlement_id.clone())
+        };
+        if let Err(error) = self.ledger.made_good(&delivery(), claim.map(key)).await {
+            tracing::warn!(%error, "a reject that is made good stays listed");
+        }
+    }
+
+    /// Takes a reject again, with the corrections of whoever asks.
+    pub(super) async fn retry(
+        &self,
+        row: RejectRow,
+        request: &pb::RetryRejectRequest,
+    ) -> Result<Taken, Fault> {
+        let reject_id = row.reject_id.clone();
+        let delivery = corrected(row.delivery, request);
+        let payload = delivery.payload.as_slice();
+        let taken = match delivery.format.as_str() {
+            format::MESSAGE => self.message(&to_message(&delivery)).await,
+            format::SETTLEMENT => match decoded(payload) {
+                Ok(it) => self.settlement(Some(&it), Mode::Record).await.map(Taken::Claim),
+                Err(refused) => Err(refused),
+            },
+            format::EVENT => match decoded(payload) {
+                Ok(it) => self.event(Some(&it), Mode::Record).await.map(Taken::Claim),
+                Err(refused) => Err(refused),
+            },
+            format::SUPPLEMENT => match decoded(payload) {
+                Ok(it) => self.supplement(Some(&it), Mode::Record).await,
+                Err(refused) => Err(refused),
+            },
+            _ => match decoded(payload) {
+                Ok(it) => self.reversal(Some(&it), Mode::Record).await,
+                Err(refused) => Err(refused),
+            },
+        };
+        match taken {
+            Ok(taken) => {
+                self.ledger.drop_reject(&reject_id).await?;
+                Ok(taken)
+            }
+            Err(refused) if is_changed(request) => Err(refused.fault),
+            Err(refused) => Err(self.keep(refused, delivery).await),
+        }
+    }
+}
+
+/// Whether a retry brings something else than what came.
+fn is_changed(request: &pb::RetryRejectRequest) -> bool {
+    !request.payload.is_empty() || !request.request_payload.is_empty() || !request.sender.is_empty()
+}
+
+fn corrected(delivery: Delivery, request: &pb::RetryRejectRequest) -> Delivery {
+    let bytes = |new: &[u8], old: Vec<u8>| if new.is_empty() { old } else { new.to_vec() };
+    Delivery {
+        sender: if request.sender.is_empty() { delivery.sender } else { request.sender.clone() },
+        payload: bytes(&request.payload, delivery.payload),
+        request_payload: bytes(&request.request_payload, delivery.request_payload),
+        ..delivery
+    }
+}
+
+fn decoded<M: prost::Message + Default>(payload: &[u8]) -> Result<M, Refused> {
+    let read = M::decode(payload);
+    read.map_err(|_| Refused::new(Fault::not_protobuf(), About::default()))
+}
+
+/// A message of the API as it came.
+fn delivery<M: prost::Message>(format: &str, message: Option<&M>) -> Delivery {
+    let payload = message.map(M::encode_to_vec).unwrap_or_default();
+    Delivery { format: format.to_owned(), payload, ..Delivery::default() }
+}
+
+/// A settlement as it came.
+pub(super) fn of_settlement(message: Option<&pb::Settlement>) -> Delivery {
+    delivery(format::SETTLEMENT, message)
+}
+
+/// An event as it came.
+pub(super) fn of_event(message: Option<&pb::InsuredEvent>) -> Delivery {
+    delivery(format::EVENT, message)
+}
+
+/// Facts about a settlement as they came.
+pub(super) fn of_supplement(message: Option<&pb::Settlement>) -> Delivery {
+    delivery(format::SUPPLEMENT, message)
+}
+
+/// A reversal as it came.
+pub(super) fn of_reversal(message: Option<&pb::Reversal>) -> Delivery {
+    delivery(format::REVERSAL, message)
+}
+
+/// A hospital's message as it came.
+pub(super) fn of_message(request: &SubmitMessageRequest) -> Delivery {
+    Delivery {
+        sender: request.sender.clone(),
+        format: format::MESSAGE.to_owned(),
+        infno: request.infno.clone(),
+        payload: request.payload.clone(),
+        request_payload: request.request_payload.clone(),
+    }
+}
+
+fn to_message(delivery: &Delivery) -> SubmitMessageRequest {
+    SubmitMessageRequest {
+        sender: delivery.sender.clone(),
+        infno: delivery.infno.clone(),
+        payload: delivery.payload.clone(),
+        request_payload: delivery.request_payload.clone(),
+        validate_only: false,
+    }
+}
+
+/// Whether a reject is a hospital's message.
+pub(super) fn is_message(delivery: &Delivery) -> bool {
+    delivery.format == format::MESSAGE
+}
+
+/// What a settlement of the API says it is about, right or wrong.
+pub(super) fn stated(message: Option<&pb::Settlement>) -> About {
+    let id = |text: &String| {
+        let is_id = (1..=30).contains(&text.len()) && text.bytes().all(|it| it.is_ascii_graphic());
+        is_id.then(|| text.clone())
+    };
+    About {
+        source: message.and_then(|it| id(&it.source)),
+        settlement_id: message.and_then(|it| id(&it.settlement_id)),
+    }
+}
+
+/// What a follow-up is about.
+pub(super) fn about(what: &FollowUp) -> About {
+    About {
+        source: Some(what.source().to_owned()),
+        settlement_id: what.settlement_id().map(str::to_owned),
+    }
+}
+
+/// The profiles in force, read once for each publication.
+#[derive(Default)]
+struct Profiles(RwLock<Known>);
+
+#[derive(Default)]
+struct Known {
+    /// How many documents were looked at.
+    documents: usize,
+    profiles: HashMap<String, Arc<Profile>>,
+    national: Option<Arc<Profile>>,
+}
+
+impl Profiles {
+    /// The profile of a sender; the national one for a sender without.
+    fn of(&self, ledger: &Ledger, sender: &str) -> Arc<Profile> {
+        let documents = ledger.documents();
+        let known = self.0.read().expect("nobody panics while holding it");
+        if known.documents == documents.len()
+            && let Some(national) = &known.national
+        {
+            return known.profiles.get(sender).unwrap_or(national).clone();
+        }
+        drop(known);
+        let mut known = self.0.write().expect("nobody panics while holding it");
+        for row in documents.iter().skip(known.documents).filter(|row| row.kind == PROFILE) {
+            if let Ok(profile) = Profile::read(&row.body) {
+                known.profiles.insert(row.id.clone(), Arc::new(profile));
+            } else {
+                // Published by a newer server: what is known of the sender goes on.
+                tracing::error!(id = row.id, version = row.version, "unknown profile");
+            }
+        }
+        known.documents = documents.len();
+        let national = known.profiles.get("national").cloned();
+        let national = national.unwrap_or_else(|| Arc::new(Profile::national()));
+        known.national = Some(national.clone());
+        known.profiles.get(sender).unwrap_or(&national).clone()
+    }
+}

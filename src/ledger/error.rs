@@ -1,0 +1,113 @@
+//! Why the ledger did not do what it was asked.
+
+use crate::core::claim::ClaimId;
+use crate::core::day::Day;
+use crate::core::member::CoverageOverlap;
+use crate::core::plan::document::PlanProblem;
+use crate::store::StoreError;
+
+/// Why the ledger did not do what it was asked. Carries facts, never personal values.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum LedgerError {
+    /// The key is known with other facts.
+    #[error("settlement {settlement_id} of {source_id} is known with other content")]
+    Conflict {
+        /// The platform.
+        source_id: String,
+        /// The settlement.
+        settlement_id: String,
+        /// The claim that has the key.
+        claim_id: ClaimId,
+        /// The fields that differ.
+        fields: Vec<&'static str>,
+    },
+    /// A reversal would take back something else than the whole settlement.
+    #[error("the reversal differs from the settlement in {field}")]
+    ReversalDiffers {
+        /// The claim.
+        claim_id: ClaimId,
+        /// What differs.
+        field: &'static str,
+    },
+    /// A follow-up fits nothing that is recorded. Never leaves the ledger: it is parked then.
+    #[error("nothing that is recorded fits")]
+    NothingFits,
+    /// Certificate and the bureau's own key name different members.
+    #[error("certificate and external id name different members")]
+    IdentityConflict,
+    /// An import would make two coverages share a day.
+    #[error(transparent)]
+    Overlap(CoverageOverlap),
+    /// A coverage names a plan that nobody published.
+    #[error("plan {plan_id} is not published")]
+    PlanUnknown {
+        /// The plan.
+        plan_id: String,
+    },
+    /// A plan document is wrong.
+    #[error("the plan document has {} problems", .0.len())]
+    PlanInvalid(Vec<PlanProblem>),
+    /// The version is published with another content.
+    #[error("version {version} of plan {plan_id} is published with other content")]
+    PlanVersionExists {
+        /// The plan.
+        plan_id: String,
+        /// The version.
+        version: String,
+        /// The published document's hash.
+        hash: String,
+    },
+    /// The version of a document is published with another content.
+    #[error("version {version} of {document_id} is published with other content")]
+    DocumentVersionExists {
+        /// The document.
+        document_id: String,
+        /// The version.
+        version: String,
+        /// The published document's hash.
+        hash: String,
+    },
+    /// Claims were decided already on days that the version would decide.
+    #[error("plan {plan_id} has claims decided up to {last_decided_date}")]
+    PlanStartsInDecidedPast {
+        /// The plan.
+        plan_id: String,
+        /// The version's first day.
+        start_date: Day,
+        /// The last decided day.
+        last_decided_date: Day,
+    },
+    /// The server is going down; nothing was written.
+    #[error("the server is shutting down")]
+    ShuttingDown,
+    /// The database cannot be reached; nothing was written.
+    #[error("the database cannot be reached")]
+    Unavailable,
+    /// The commit's outcome is unknown; a repeat finds the truth by its key.
+    #[error("the outcome is unknown; repeat the request")]
+    OutcomeUnknown,
+    /// Lost to concurrent transactions after our own retries; nothing was written.
+    #[error("lost to concurrent transactions; repeat the request")]
+    Contended,
+    /// Stored data breaks an invariant.
+    #[error("stored data is damaged")]
+    DataLoss,
+    /// Our own fault; this command only, nothing of it was written.
+    #[error("the command failed")]
+    CommandFailed,
+}
+
+impl From<StoreError> for LedgerError {
+    /// For reads and for writes that surely did not happen. Logged here, once.
+    fn from(error: StoreError) -> LedgerError {
+        let outcome = match &error {
+            StoreError::CommitUnknown(_) => LedgerError::OutcomeUnknown,
+            StoreError::Contended(_) => LedgerError::Contended,
+            StoreError::Corrupt { .. } => LedgerError::DataLoss,
+            error if error.is_connection() => LedgerError::Unavailable,
+            _ => LedgerError::CommandFailed,
+        };
+        tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
+        outcome
+    }
+}

@@ -1,0 +1,310 @@
+//! What comes about a settlement apart from it: applied when the settlement is there, parked until it
+//! is, and swept in the background so that nothing waits for ever (`design.md` 5.3).
+
+use std::sync::{Arc, RwLock, Weak};
+use std::time::Duration;
+
+use quick_cache::sync::Cache;
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::keeper::Keep;
+use super::queue::Ask;
+use super::rejects::{Grounds, Rejected, digest};
+use super::waiting::Waiting;
+use super::{Inner, Ledger, LedgerError, Mode, Pending, Queue, Submitted};
+use crate::core::settlement::{FollowUp, Settlement};
+use crate::store::{Backlog, Delivery, ParkedRow};
+
+/// How often what waits is looked through. Only what came at the same moment as its settlement, to
+/// another process, or before a crash is found here.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// What one sweep takes up at the most; the next one goes on behind it.
+const SWEEP_MAX: u32 = 500;
+
+/// What became of a follow-up.
+#[derive(Debug, Clone)]
+pub enum Followed {
+    /// It is applied, or was before.
+    Applied(Submitted),
+    /// It waits for its settlement, under this id; empty where it was only tried.
+    Parked(String),
+}
+
+impl Ledger {
+    /// Applies a follow-up, or parks it until its settlement is there. Applying it twice changes
+    /// nothing. Behind a settlement that this process has taken it is decided in its turn.
+    pub async fn follow_up(
+        &self,
+        what: FollowUp,
+        delivery: Delivery,
+        queue: Queue,
+        mode: Mode,
+    ) -> Pending<Followed> {
+        let first = match self.0.recent.member_of(&what) {
+            Some(member_id) => Some(self.send_follow_up(member_id, &what, None, queue, mode).await),
+            None => None,
+        };
+        let (reply, pending) = oneshot::channel();
+        let ledger = self.clone();
+        // A task of its own: what was sent is seen to, whether or not the caller waits for it.
+        tokio::spawn(async move {
+            let applied = match first {
+                Some(sent) => fitting(sent.outcome().await),
+                None => Ok(None),
+            };
+            let outcome = match applied {
+                Ok(Some(done)) => Ok(Followed::Applied(done)),
+                Ok(None) => ledger.apply_or_park(what, delivery, queue, mode).await,
+                Err(error) => Err(error),
+            };
+            let _ = reply.send(outcome);
+        });
+        Pending(pending)
+    }
+
+    async fn apply_or_park(
+        &self,
+        what: FollowUp,
+        delivery: Delivery,
+        queue: Queue,
+        mode: Mode,
+    ) -> Result<Followed, LedgerError> {
+        if let Some(done) = self.try_follow_up(&what, None, queue, mode).await? {
+            return Ok(Followed::Applied(done));
+        }
+        if mode == Mode::Preview {
+            return Ok(Followed::Parked(String::new()));
+        }
+        let row = self.parked_row(&what, delivery);
+        let parked_id = self.0.keeper.keep(Keep::Park(Box::new(row))).await?;
+        // The settlement may have come meanwhile, without seeing what was parked.
+        match self.try_follow_up(&what, Some(parked_id.clone()), queue, mode).await {
+            Ok(Some(done)) => Ok(Followed::Applied(done)),
+            Ok(None) => Ok(Followed::Parked(parked_id)),
+            Err(error) => {
+                if is_about_content(&error) {
+                    self.0.keeper.keep(Keep::Unpark(parked_id)).await?;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// `None` when nothing that is recorded fits.
+    async fn try_follow_up(
+        &self,
+        what: &FollowUp,
+        parked_id: Option<String>,
+        queue: Queue,
+        mode: Mode,
+    ) -> Result<Option<Submitted>, LedgerError> {
+        let Some(member_id) = self.member_of(what).await? else { return Ok(None) };
+        let sent = self.send_follow_up(member_id, what, parked_id, queue, mode).await;
+        fitting(sent.outcome().await)
+    }
+
+    async fn send_follow_up(
+        &self,
+        member_id: String,
+        what: &FollowUp,
+        parked_id: Option<String>,
+        queue: Queue,
+        mode: Mode,
+    ) -> Pending<Submitted> {
+        let (reply, pending) = oneshot::channel();
+        let ask = Ask::FollowUp { what: what.clone(), parked_id, reply };
+        self.dispatch(member_id, ask, mode, queue).await;
+        Pending(pending)
+    }
+
+    /// Whose settlement it is about: of the one it names, of the one with a reversal's own id, or
+    /// whose stay it is.
+    async fn member_of(&self, what: &FollowUp) -> Result<Option<String>, LedgerError> {
+        let (store, source) = (&self.0.store, what.source());
+        if let Some(id) = what.settlement_id() {
+            let owner = store.owner_of_settlement(source, id).await?;
+            return Ok(owner.map(|(_, member)| member));
+        }
+        if let FollowUp::Reversal(reversal) = what
+            && let Some(id) = &reversal.reversal_id
+            && let Some((_, member)) = store.owner_of_settlement(source, id).await?
+        {
+            return Ok(Some(member));
+        }
+        let Some(visit_id) = what.visit_id() else { return Ok(None) };
+        let mut members = store.members_of_visit(source, visit_id).await?;
+        let only = members.pop();
+        Ok(only.filter(|_| members.is_empty()))
+    }
+
+    fn parked_row(&self, what: &FollowUp, delivery: Delivery) -> ParkedRow {
+        let body = serde_json::to_string(what).expect("core types have only string keys");
+        let own = match what {
+            FollowUp::Reversal(reversal) => reversal.reversal_id.as_deref(),
+            FollowUp::Supplement(_) => None,
+        };
+        let kind = match what {
+            FollowUp::Reversal(_) => "REVERSAL",
+            FollowUp::Supplement(_) => "SUPPLEMENT",
+        };
+        ParkedRow {
+            parked_id: Uuid::now_v7().to_string(),
+            digest: hex::encode(Sha256::digest(&body)),
+            source: what.source().to_owned(),
+            settlement_id: what.settlement_id().or(own).map(str::to_owned),
+            visit_id: what.visit_id().map(str::to_owned),
+            kind: kind.to_owned(),
+            body,
+            delivery,
+            receive_time: (self.0.clock)(),
+        }
+    }
+
+    /// Keeps what cannot be used; gives the id of the reject.
+    pub async fn reject(&self, rejected: Rejected) -> Result<String, LedgerError> {
+        let row = rejected.row((self.0.clock)());
+        self.0.keeper.keep(Keep::Reject(Box::new(row))).await
+    }
+
+    /// A reject was sent again with success.
+    pub async fn drop_reject(&self, reject_id: &str) -> Result<(), LedgerError> {
+        self.0.keeper.keep(Keep::Drop(reject_id.to_owned())).await.map(|_| ())
+    }
+
+    /// Whether there may be rejects at all.
+    pub fn has_rejects(&self) -> bool {
+        self.0.keeper.has_rejects()
+    }
+
+    /// What came was taken: rejects of the same bytes, and of the same settlement unless it is
+    /// contradicted, are made good.
+    pub async fn made_good(
+        &self,
+        delivery: &Delivery,
+        settlement: Option<(String, String)>,
+    ) -> Result<(), LedgerError> {
+        let keep = Keep::MadeGood { digest: digest(delivery), settlement };
+        self.0.keeper.keep(keep).await.map(|_| ())
+    }
+
+    /// What waits and what is rejected, as the last sweep found it.
+    pub fn backlog(&self) -> Arc<Backlog> {
+        self.0.backlog.read().expect("nobody panics while holding it").clone()
+    }
+}
+
+/// `None` when nothing that is recorded fits.
+fn fitting(outcome: Result<Submitted, LedgerError>) -> Result<Option<Submitted>, LedgerError> {
+    match outcome {
+        Ok(done) => Ok(Some(done)),
+        Err(LedgerError::NothingFits) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether an error is about what was sent, so that sending it again unchanged is no use.
+pub(super) fn is_about_content(error: &LedgerError) -> bool {
+    matches!(error, LedgerError::Conflict { .. } | LedgerError::ReversalDiffers { .. })
+}
+
+/// Settlements whose member is remembered: more than all streams of a server have in flight.
+const RECENT_MAX: usize = 50_000;
+
+/// Whose the settlements are that this process took last, so that a follow-up right behind one goes
+/// to the same lane in its turn. Only a hint: what it leads to looks for itself.
+pub(super) struct Recent(Cache<String, String>);
+
+impl Recent {
+    pub(super) fn new() -> Recent {
+        Recent(Cache::new(RECENT_MAX))
+    }
+
+    /// A settlement is on its way to its member's lane.
+    pub(super) fn sent(&self, settlement: &Settlement, member_id: &str) {
+        let source = &settlement.source;
+        let visit = settlement.visit_id.as_ref().map(|visit| format!("{source}|visit|{visit}"));
+        let settlement = format!("{source}|{}", settlement.settlement_id);
+        for key in [Some(settlement), visit].into_iter().flatten() {
+            self.0.insert(key, member_id.to_owned());
+        }
+    }
+
+    fn member_of(&self, what: &FollowUp) -> Option<String> {
+        let source = what.source();
+        match (what.settlement_id(), what.visit_id()) {
+            (Some(id), _) => self.0.get(&format!("{source}|{id}")),
+            (None, Some(visit)) => self.0.get(&format!("{source}|visit|{visit}")),
+            (None, None) => None,
+        }
+    }
+}
+
+/// What the last sweep found.
+pub(super) type KnownBacklog = RwLock<Arc<Backlog>>;
+
+/// Looks through what waits, again and again, until the ledger closes.
+pub(super) async fn sweep(inner: Weak<Inner>) {
+    let mut after = String::new();
+    loop {
+        let Some(ledger) = inner.upgrade().map(Ledger) else { return };
+        let closing = ledger.0.closing.clone();
+        after = ledger.sweep_once(after).await;
+        drop(ledger);
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(SWEEP_INTERVAL) => {}
+        }
+    }
+}
+
+impl Ledger {
+    /// Applies what has found its settlement behind `after`; gives where to go on.
+    async fn sweep_once(&self, after: String) -> String {
+        if self.0.closing.is_cancelled() {
+            return after;
+        }
+        let store = &self.0.store;
+        if let Err(error) = self.0.documents.refresh(store).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "published documents could not be read; tried again soon");
+        }
+        let found = match (store.backlog().await, store.ripe_parked(&after, SWEEP_MAX).await) {
+            (Ok(backlog), Ok(found)) => {
+                self.0.keeper.set_has_rejects(!backlog.rejects.is_empty());
+                *self.0.backlog.write().expect("nobody panics while holding it") =
+                    Arc::new(backlog);
+                found
+            }
+            (Err(error), _) | (_, Err(error)) => {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "what waits could not be read; tried again soon");
+                return after;
+            }
+        };
+        let next = match found.last() {
+            Some(last) if found.len() == SWEEP_MAX as usize => last.parked_id.clone(),
+            _ => String::new(),
+        };
+        for row in found {
+            let Some(what) = Waiting::follow_up(&row) else { continue };
+            let id = Some(row.parked_id.clone());
+            let outcome = self.try_follow_up(&what, id, Queue::Bulk, Mode::Record).await;
+            let kept = match outcome {
+                Err(error) if is_about_content(&error) => {
+                    let rejected = Rejected::of_parked(&row, Grounds::of(&error));
+                    let reject = Box::new(rejected.row((self.0.clock)()));
+                    let parked_id = row.parked_id;
+                    self.0.keeper.keep(Keep::Refuse { parked_id, reject }).await.map(|_| ())
+                }
+                outcome => outcome.map(|_| ()),
+            };
+            if let Err(error) = kept {
+                tracing::warn!(%error, "a parked message was not applied; tried again soon");
+                return after;
+            }
+        }
+        next
+    }
+}

@@ -1,0 +1,366 @@
+//! What came in and is no claim: parked follow-ups and rejects. Outside the lanes.
+
+use super::conn::{Conn, Sql, bulk, on};
+use super::error::StoreError;
+use super::rows::{Backlog, Delivery, ParkedRow, RejectFilter, RejectRow};
+use super::{Store, Tx, read};
+use crate::core::claim::ClaimId;
+use crate::core::day::Moment;
+
+macro_rules! parked_columns {
+    ($rest:expr) => {
+        concat!(
+            "select p.parked_id, p.digest, p.source, p.settlement_id, p.visit_id, p.kind, p.body, \
+             p.sender, p.format, p.infno, p.payload, p.request_payload, p.receive_time_us from ",
+            $rest
+        )
+    };
+}
+
+#[derive(sqlx::FromRow)]
+struct ParkedRecord {
+    parked_id: String,
+    digest: String,
+    source: String,
+    settlement_id: Option<String>,
+    visit_id: Option<String>,
+    kind: String,
+    body: String,
+    sender: String,
+    format: String,
+    infno: String,
+    payload: Vec<u8>,
+    request_payload: Vec<u8>,
+    receive_time_us: i64,
+}
+
+impl From<ParkedRecord> for ParkedRow {
+    fn from(row: ParkedRecord) -> ParkedRow {
+        let ParkedRecord { sender, format, infno, payload, request_payload, .. } = row;
+        ParkedRow {
+            parked_id: row.parked_id,
+            digest: row.digest,
+            source: row.source,
+            settlement_id: row.settlement_id,
+            visit_id: row.visit_id,
+            kind: row.kind,
+            body: row.body,
+            delivery: Delivery { sender, format, infno, payload, request_payload },
+            receive_time: Moment::from_micros(row.receive_time_us),
+        }
+    }
+}
+
+/// What waits for a settlement: it names it, or its stay.
+const PARKED_OF: Sql = Sql {
+    sqlite: concat!(
+        parked_columns!(
+            "jsonb_each($1) v cross join parked p \
+             on p.settlement_id = v.value ->> 1 and p.source = v.value ->> 0 union "
+        ),
+        parked_columns!(
+            "jsonb_each($1) v cross join parked p \
+             on p.visit_id = v.value ->> 2 and p.source = v.value ->> 0"
+        )
+    ),
+    postgres: concat!(
+        parked_columns!(
+            "unnest($1::text[], $2::text[], $3::text[]) v (source, settlement_id, visit_id) \
+             join parked p on p.settlement_id = v.settlement_id and p.source = v.source union "
+        ),
+        parked_columns!(
+            "unnest($1::text[], $2::text[], $3::text[]) v (source, settlement_id, visit_id) \
+             join parked p on p.visit_id = v.visit_id and p.source = v.source"
+        )
+    ),
+};
+
+/// A settlement as what waits may name it.
+#[derive(Debug, Clone)]
+pub struct Named<'a> {
+    /// The platform.
+    pub source: &'a str,
+    /// The settlement.
+    pub settlement_id: &'a str,
+    /// The stay.
+    pub visit_id: Option<&'a str>,
+}
+
+async fn parked_of(conn: Conn<'_>, named: &[Named<'_>]) -> Result<Vec<ParkedRow>, StoreError> {
+    let rows: Vec<ParkedRecord> = bulk!(read PARKED_OF, conn, named, |it| [
+        it.source, it.settlement_id, it.visit_id,
+    ])?;
+    let mut rows: Vec<ParkedRow> = rows.into_iter().map(ParkedRow::from).collect();
+    rows.sort_by(|one, other| one.parked_id.cmp(&other.parked_id));
+    Ok(rows)
+}
+
+impl Tx {
+    /// What waits for any of these settlements, oldest first.
+    pub async fn parked_of(&mut self, named: &[Named<'_>]) -> Result<Vec<ParkedRow>, StoreError> {
+        if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcome = parked_of(self.next(), named).await;
+        self.done(outcome)
+    }
+
+    /// Parks a follow-up. The same one again keeps its row; gives the id it has.
+    pub async fn park(&mut self, row: &ParkedRow) -> Result<String, StoreError> {
+        const SQL: &str = "insert into parked (parked_id, digest, source, settlement_id, \
+             visit_id, kind, body, sender, format, infno, payload, request_payload, \
+             receive_time_us) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) \
+             on conflict (digest) do update set digest = excluded.digest returning parked_id";
+        let it = &row.delivery;
+        let id = on!(self.next(), conn => {
+            sqlx::query_scalar(SQL)
+                .bind(&row.parked_id).bind(&row.digest).bind(&row.source)
+                .bind(&row.settlement_id).bind(&row.visit_id).bind(&row.kind).bind(&row.body)
+                .bind(&it.sender).bind(&it.format).bind(&it.infno)
+                .bind(&it.payload).bind(&it.request_payload)
+                .bind(row.receive_time.micros())
+                .fetch_one(conn).await
+        });
+        self.done(id.map_err(StoreError::from))
+    }
+
+    /// Takes what waited out, by id; what is gone already is no harm.
+    pub async fn unpark(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        const SQL: &str = "delete from parked where parked_id = $1";
+        for id in ids {
+            let gone = on!(self.next(), conn => {
+                sqlx::query(SQL).bind(id).execute(conn).await.map(|_| ())
+            });
+            self.done(gone.map_err(StoreError::from))?;
+        }
+        Ok(())
+    }
+
+    /// Keeps a reject. The same bytes again keep their row and get the new reasons; gives the id.
+    pub async fn keep_reject(&mut self, row: &RejectRow) -> Result<String, StoreError> {
+        const SQL: &str = "insert into reject (reject_id, digest, sender, format, infno, source, \
+             settlement_id, reason, problems, payload, request_payload, create_time_us, \
+             update_time_us, attempts) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 1) \
+             on conflict (digest) do update set source = excluded.source, \
+             settlement_id = excluded.settlement_id, reason = excluded.reason, \
+             problems = excluded.problems, update_time_us = excluded.update_time_us, \
+             attempts = reject.attempts + 1 returning reject_id";
+        let it = &row.delivery;
+        let id = on!(self.next(), conn => {
+            sqlx::query_scalar(SQL)
+                .bind(&row.reject_id).bind(&row.digest).bind(&it.sender).bind(&it.format)
+                .bind(&it.infno).bind(&row.source).bind(&row.settlement_id).bind(&row.reason)
+                .bind(&row.problems).bind(&it.payload).bind(&it.request_payload)
+                .bind(row.update_time.micros())
+                .fetch_one(conn).await
+        });
+        self.done(id.map_err(StoreError::from))
+    }
+
+    /// Takes a reject out.
+    pub async fn drop_reject(&mut self, reject_id: &str) -> Result<(), StoreError> {
+        const SQL: &str = "delete from reject where reject_id = $1";
+        let gone = on!(self.next(), conn => {
+            sqlx::query(SQL).bind(reject_id).execute(conn).await.map(|_| ())
+        });
+        self.done(gone.map_err(StoreError::from))
+    }
+
+    /// Takes out what a success has made good: these bytes, and whatever was refused about this
+    /// settlement but for contradictions, which a person has to look at.
+    pub async fn drop_rejects_of(
+        &mut self,
+        digest: &str,
+        settlement: Option<(&str, &str)>,
+        but_reasons: [&str; 2],
+    ) -> Result<(), StoreError> {
+        const SAME: &str = "delete from reject where digest = $1";
+        const OF_SETTLEMENT: &str = "delete from reject where settlement_id = $1 and source = $2 \
+             and reason <> $3 and reason <> $4";
+        let gone = on!(self.next(), conn => {
+            sqlx::query(SAME).bind(digest).execute(conn).await.map(|_| ())
+        });
+        self.done(gone.map_err(StoreError::from))?;
+        if let Some((source, settlement_id)) = settlement {
+            let gone = on!(self.next(), conn => {
+                sqlx::query(OF_SETTLEMENT).bind(settlement_id).bind(source)
+                    .bind(but_reasons[0]).bind(but_reasons[1])
+                    .execute(conn).await.map(|_| ())
+            });
+            self.done(gone.map_err(StoreError::from))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct RejectRecord {
+    reject_id: String,
+    digest: String,
+    sender: String,
+    format: String,
+    infno: String,
+    source: Option<String>,
+    settlement_id: Option<String>,
+    reason: String,
+    problems: String,
+    payload: Vec<u8>,
+    request_payload: Vec<u8>,
+    create_time_us: i64,
+    update_time_us: i64,
+    attempts: i64,
+}
+
+impl From<RejectRecord> for RejectRow {
+    fn from(row: RejectRecord) -> RejectRow {
+        let RejectRecord { sender, format, infno, payload, request_payload, .. } = row;
+        RejectRow {
+            reject_id: row.reject_id,
+            digest: row.digest,
+            delivery: Delivery { sender, format, infno, payload, request_payload },
+            source: row.source,
+            settlement_id: row.settlement_id,
+            reason: row.reason,
+            problems: row.problems,
+            create_time: Moment::from_micros(row.create_time_us),
+            update_time: Moment::from_micros(row.update_time_us),
+            attempts: row.attempts,
+        }
+    }
+}
+
+macro_rules! reject_columns {
+    ($rest:expr) => {
+        concat!(
+            "select reject_id, digest, sender, format, infno, source, settlement_id, reason, \
+             problems, payload, request_payload, create_time_us, update_time_us, \
+             cast(attempts as bigint) as attempts from reject ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// At most `limit` rejects behind one, by id, which is by the time they came first.
+    pub async fn rejects_page(
+        &self,
+        filter: &RejectFilter,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<RejectRow>, StoreError> {
+        const SQL: &str = reject_columns!(
+            "where reject_id > $1 and (cast($2 as text) is null or sender = $2) \
+             and (cast($3 as text) is null or reason = $3) \
+             and (cast($4 as text) is null or settlement_id = $4) order by reject_id limit $5"
+        );
+        let mut held = self.reader().await?;
+        let rows: Result<Vec<RejectRecord>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL)
+                .bind(after).bind(&filter.sender).bind(&filter.reason)
+                .bind(&filter.settlement_id).bind(i64::from(limit))
+                .persistent(false).fetch_all(conn).await
+        });
+        Ok(rows?.into_iter().map(RejectRow::from).collect())
+    }
+
+    /// A reject, if it is still there.
+    pub async fn reject(&self, reject_id: &str) -> Result<Option<RejectRow>, StoreError> {
+        const SQL: &str = reject_columns!("where reject_id = $1");
+        let mut held = self.reader().await?;
+        let row: Result<Option<RejectRecord>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL).bind(reject_id).fetch_optional(conn).await
+        });
+        Ok(row?.map(RejectRow::from))
+    }
+
+    /// At most `limit` parked follow-ups behind one, by id, which is by the time they came.
+    pub async fn parked_page(
+        &self,
+        sender: Option<&str>,
+        visit_id: Option<&str>,
+        after: &str,
+        limit: u32,
+    ) -> Result<Vec<ParkedRow>, StoreError> {
+        const SQL: &str = parked_columns!(
+            "parked p where p.parked_id > $1 and (cast($2 as text) is null or p.sender = $2) \
+             and (cast($3 as text) is null or p.visit_id = $3) order by p.parked_id limit $4"
+        );
+        let mut held = self.reader().await?;
+        let rows: Result<Vec<ParkedRecord>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL)
+                .bind(after).bind(sender).bind(visit_id).bind(i64::from(limit))
+                .persistent(false).fetch_all(conn).await
+        });
+        Ok(rows?.into_iter().map(ParkedRow::from).collect())
+    }
+
+    /// Parked follow-ups behind one whose settlement, or one of whose stay, is there by now.
+    pub async fn ripe_parked(&self, after: &str, limit: u32) -> Result<Vec<ParkedRow>, StoreError> {
+        const SQL: &str = parked_columns!(
+            "parked p where p.parked_id > $1 and (\
+             exists (select 1 from settlement_key k \
+             where k.settlement_id = p.settlement_id and k.source = p.source) \
+             or exists (select 1 from claim c \
+             where c.visit_id = p.visit_id and c.source = p.source)) \
+             order by p.parked_id limit $2"
+        );
+        let mut held = self.reader().await?;
+        let rows: Result<Vec<ParkedRecord>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL).bind(after).bind(i64::from(limit)).fetch_all(conn).await
+        });
+        Ok(rows?.into_iter().map(ParkedRow::from).collect())
+    }
+
+    /// The claim of a settlement, and whose it is, if it is recorded.
+    pub async fn owner_of_settlement(
+        &self,
+        source: &str,
+        settlement_id: &str,
+    ) -> Result<Option<(ClaimId, String)>, StoreError> {
+        const SQL: &str = "select lane, claim_no, member_id from settlement_key \
+             where settlement_id = $1 and source = $2";
+        let mut held = self.reader().await?;
+        let row: Result<Option<(i32, i64, String)>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL).bind(settlement_id).bind(source).fetch_optional(conn).await
+        });
+        let owner = |(lane, number, member)| {
+            Ok((ClaimId { lane: read::lane(lane, "settlement_key")?, number }, member))
+        };
+        row?.map(owner).transpose()
+    }
+
+    /// Whose a stay is; at most two members, for then it is nobody's.
+    pub async fn members_of_visit(
+        &self,
+        source: &str,
+        visit_id: &str,
+    ) -> Result<Vec<String>, StoreError> {
+        const SQL: &str = "select distinct member_id from claim \
+             where visit_id = $1 and source = $2 limit 2";
+        let mut held = self.reader().await?;
+        let rows: Result<Vec<(String,)>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL).bind(visit_id).bind(source).fetch_all(conn).await
+        });
+        Ok(rows?.into_iter().map(|(member,)| member).collect())
+    }
+
+    /// How much waits and how much is rejected, by sender and kind or reason.
+    pub async fn backlog(&self) -> Result<Backlog, StoreError> {
+        const REJECTS: &str = "select sender, reason, cast(count(*) as bigint), \
+             min(create_time_us) from reject group by sender, reason order by sender, reason";
+        const PARKED: &str = "select sender, kind, cast(count(*) as bigint), \
+             min(receive_time_us) from parked group by sender, kind order by sender, kind";
+        let mut held = self.reader().await?;
+        let rejects: Result<Vec<(String, String, i64, i64)>, _> =
+            on!(held.conn(), conn => sqlx::query_as(REJECTS).fetch_all(conn).await);
+        let parked: Result<Vec<(String, String, i64, i64)>, _> =
+            on!(held.conn(), conn => sqlx::query_as(PARKED).fetch_all(conn).await);
+        let count =
+            |(sender, kind, count, oldest)| (sender, kind, count, Moment::from_micros(oldest));
+        Ok(Backlog {
+            rejects: rejects?.into_iter().map(count).collect(),
+            parked: parked?.into_iter().map(count).collect(),
+        })
+    }
+}
