@@ -78,7 +78,7 @@ fn push() -> Value {
     flat.insert("feedetail".to_owned(), whole["feedetail"].clone());
     flat.insert("one_stp_flag".to_owned(), json!("1"));
     flat.insert("setl_time".to_owned(), json!(1_729_308_033_000_u64));
-    flat["mdtrtinfo"]["begntime"] = json!("1727464320000");
+    flat["mdtrtinfo"]["begntime"] = json!("1727464320000.0");
     flat["mdtrtinfo"]["endtime"] = json!(1_729_306_800_000_u64);
     spelled(&flat.into(), &camel)
 }
@@ -248,6 +248,7 @@ fn a_personal_total_that_is_stated_twice_is_kept_twice() {
     let other = again("psn_pay", json!("37207.19"));
     assert_eq!(other.personal_again.unwrap().fen(), 3_720_719);
     assert_eq!(other.personal_total, known.personal_total);
+    assert_eq!(again("psn_part_am", json!(1)).personal_again.unwrap().fen(), 100);
     let mut payload = sample(BARE);
     payload["output"]["setlinfo"]["medfeeSumamt"] = json!(1);
     let found = problems(read_by(&Profile::national(), &payload));

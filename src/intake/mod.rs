@@ -100,3 +100,5 @@ mod mutations;
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree;

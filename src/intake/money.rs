@@ -13,8 +13,10 @@ pub(super) fn amounts(setlinfo: &Part<'_>, findings: &mut Findings<'_>) -> Amoun
     let places = Places(&[setlinfo]);
     let holds_account = findings.profile.fund_total_includes_account;
     let checks = &mut findings.checks;
-    let stated = places.amount(names::PERSONAL_TOTAL, checks);
-    let again = places.amount(names::PERSONAL_AGAIN, checks);
+    // Each name by itself: a platform that states two values has to be looked at.
+    let personal = names::PERSONAL_TOTAL.iter().map(std::slice::from_ref);
+    let personal: Vec<Fen> = personal.filter_map(|name| places.amount(name, checks)).collect();
+    let personal_total = personal.first().copied();
     let mut amounts = Amounts {
         total: places.amount(names::TOTAL, checks).unwrap_or_default(),
         out_of_catalogue: places.amount(names::OUT_OF_CATALOGUE, checks),
@@ -24,8 +26,8 @@ pub(super) fn amounts(setlinfo: &Part<'_>, findings: &mut Findings<'_>) -> Amoun
         basic_deductible: places.amount(names::BASIC_DEDUCTIBLE, checks),
         fund_total: places.amount(names::FUND_TOTAL, checks),
         hospital_borne: places.amount(names::HOSPITAL_BORNE, checks),
-        personal_total: stated.or(again),
-        personal_again: again.filter(|again| stated.is_some_and(|stated| stated != *again)),
+        personal_total,
+        personal_again: personal.into_iter().find(|again| Some(*again) != personal_total),
         account: places.amount(names::ACCOUNT, checks),
         cash: places.amount(names::CASH, checks),
     };

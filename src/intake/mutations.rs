@@ -1,16 +1,13 @@
 //! The samples, changed at random from fixed seeds: in ways that must not matter, and in ways that
 //! must not do harm.
 
-use tree::{Random, Tree, camel, fold};
-
 use super::names::{self, Names};
 use super::properties::says_nothing_personal;
 use super::tests::{fixture, message};
+use super::tree::{Random, Tree, camel, fold};
 use super::*;
 use crate::core::money::Fen;
 use crate::core::settlement::{Amounts, Line};
-
-mod tree;
 
 const SEEDS: u64 = 200;
 

@@ -57,8 +57,7 @@ pub(super) const IN_SCOPE: Names = &["inscp_scp_amt", "inscp_amt"];
 pub(super) const BASIC_DEDUCTIBLE: Names = &["act_pay_dedc"];
 pub(super) const FUND_TOTAL: Names = &["fund_pay_sumamt"];
 pub(super) const HOSPITAL_BORNE: Names = &["hosp_part_amt", "ownpay_hosp_part"];
-pub(super) const PERSONAL_TOTAL: Names = &["psn_part_amt", "psn_part_am"];
-pub(super) const PERSONAL_AGAIN: Names = &["psn_pay"];
+pub(super) const PERSONAL_TOTAL: Names = &["psn_part_amt", "psn_part_am", "psn_pay"];
 pub(super) const ACCOUNT: Names = &["acct_pay"];
 pub(super) const CASH: Names = &["psn_cash_pay", "cash_payamt"];
 

@@ -210,7 +210,7 @@ impl<'m> Places<'_, 'm> {
     }
 
     pub(super) fn moment(self, names: Names, checks: &mut Checks) -> Option<Moment> {
-        let (field, text) = self.stated(names, checks)?;
+        let (field, text) = self.short(names, checks)?;
         let moment = time::moment(&text);
         if moment.is_none() {
             checks.refuse(&field, "must be a local time such as 2024-03-15 10:15:06");
@@ -220,7 +220,7 @@ impl<'m> Places<'_, 'm> {
 
     /// The day, and the field it was found in.
     pub(super) fn day(self, names: Names, checks: &mut Checks) -> Option<(String, Day)> {
-        let (field, text) = self.stated(names, checks)?;
+        let (field, text) = self.short(names, checks)?;
         let Some(day) = time::day(&text) else {
             let problem = "must be a day such as 2024-03-15, with or without a time";
             checks.refuse(&field, problem);

@@ -101,25 +101,26 @@ impl<'m> Parts<'m> {
     fn take_setlinfo(&mut self, checks: &mut Checks) {
         let is_settled = |part: &Part| Places(&[part]).state(names::TOTAL);
         let nested = self.root.child("setlinfo", &mut Checks::default());
-        if self.output.has("setlinfo") {
-            self.setlinfo = self.output.child("setlinfo", checks);
+        let settled = if self.output.has("setlinfo") {
+            Some(self.output.child("setlinfo", checks))
         } else if !self.has_output && is_settled(&self.root) {
-            self.setlinfo = self.root.clone();
+            Some(self.root.clone())
         } else if !self.has_output && is_settled(&nested) {
-            self.setlinfo = self.root.child("setlinfo", checks);
+            Some(self.root.child("setlinfo", checks))
+        } else {
+            None
+        };
+        if let Some(settled) = settled {
+            self.setlinfo = settled;
+            self.has_setlinfo = true;
         } else if self.input.has("setlinfo") {
             self.list = self.input.child("setlinfo", checks);
             self.has_list = true;
-            return;
         } else if !self.has_output && self.root.has("setlinfo") && self.root.has("diseinfo") {
             self.list = self.root.child("setlinfo", checks);
             self.input = self.root.clone();
             self.has_list = true;
-            return;
-        } else {
-            return;
         }
-        self.has_setlinfo = true;
     }
 
     /// The part that holds `setldetail`: the answer, or a push.

@@ -352,6 +352,16 @@ fn account_and_hospital_money_is_no_funds_money() {
     );
 }
 
+/// GB18030 is what older systems write; guessing an encoding could change a name or a code.
+#[test]
+fn another_encoding_is_refused_and_named() {
+    let gb18030 = b"{\"infcode\": 0, \"psn_name\": \"\xb2\xe2\xca\xd4\"}";
+    assert_eq!(problems(read_national(&message(gb18030))), ["payload must be UTF-8"]);
+    let answer = fixture("messages/01_2304_case_a_stay1.json");
+    let asked = Message { request_payload: Some(gb18030), ..message(&answer) };
+    assert_eq!(problems(read_national(&asked)), ["request_payload must be UTF-8"]);
+}
+
 #[test]
 fn a_message_that_contradicts_itself_is_read() {
     let read = settlement(changed(put("medfee_sumamt", "1.00")));
