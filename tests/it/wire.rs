@@ -13,4 +13,5 @@ mod message_stream;
 mod messages;
 mod meta;
 mod privacy;
+mod spoiled;
 mod stream;
