@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use super::documents::Documents;
 use super::keys::{Key, Keys, Standing, key_of};
 use super::queue::{Ask, Job};
 use super::record::{Recorded, Recorder};
-use super::waiting::Waiting;
+use super::waiting::{Completed, Waiting};
 use super::{Clock, Enrolled, EnrolmentChange, LedgerError, Mode, Submitted};
 use crate::core::book::{Book, Command, Effect, Refusal};
 use crate::core::claim::ClaimId;
@@ -139,7 +140,7 @@ struct Batch {
     tx: Tx,
     recorder: Recorder,
     books: HashMap<String, Book>,
-    plans: std::sync::Arc<Plans>,
+    plans: Arc<Plans>,
     waiting: Waiting,
 }
 
@@ -169,11 +170,9 @@ impl Batch {
             }
         }
         let was_on_roster = self.books[&job.member_id].roster.external_id.is_some();
-        let follow_ups = self.waiting.of(job);
-        if !follow_ups.is_empty() {
-            self.complete(job).await?;
-        }
-        let applied = self.apply(job, claim_id).await?;
+        let completed = self.completed(job).await?;
+        let settlement = completed.as_ref().map(|it| it.settlement.clone());
+        let applied = self.apply(job, claim_id, settlement).await?;
         let (mut book, mut effects) = match applied {
             Ok(applied) => applied,
             Err(error) => {
@@ -183,8 +182,8 @@ impl Batch {
                 return Ok(Outcome::Refused(error));
             }
         };
-        for row in follow_ups {
-            self.apply_waiting(&row, job, &mut book, &mut effects);
+        if let Some(completed) = completed {
+            self.see_to_waiting(completed, job, claim_id, &mut book, &mut effects);
         }
         let changed = !effects.is_empty();
         if job.mode == Mode::Record {
@@ -224,11 +223,12 @@ impl Batch {
         &mut self,
         job: &Job,
         claim_id: ClaimId,
+        completed: Option<Arc<Settlement>>,
     ) -> Result<Result<(Book, Vec<Effect>), LedgerError>, StoreError> {
         let command = match &job.ask {
             Ask::Submit { settlement, person_unclear, .. } => Command::Submit {
                 claim_id,
-                settlement: settlement.clone(),
+                settlement: completed.unwrap_or_else(|| settlement.clone()),
                 person_unclear: *person_unclear,
             },
             Ask::FollowUp { what, .. } => Command::FollowUp(what.clone()),
@@ -243,6 +243,39 @@ impl Batch {
                 Some(Err(refusal)) => return Ok(Err(refused(book, refusal))),
                 None => return Ok(Err(LedgerError::CommandFailed)),
             }
+        }
+    }
+
+    /// The settlement of a job with the facts that waited for it; `None` where nothing waited.
+    async fn completed(&mut self, job: &Job) -> Result<Option<Completed>, StoreError> {
+        let rows = self.waiting.of(job);
+        let Ask::Submit { settlement, .. } = &job.ask else { return Ok(None) };
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        self.complete(job).await?;
+        Ok(Some(Waiting::completed(settlement, &self.books[&job.member_id], rows)))
+    }
+
+    /// Notes what became of everything that waited for a settlement that is applied now.
+    fn see_to_waiting(
+        &mut self,
+        completed: Completed,
+        job: &Job,
+        claim_id: ClaimId,
+        book: &mut Book,
+        effects: &mut Vec<Effect>,
+    ) {
+        if job.mode == Mode::Record {
+            let now = self.recorder.time(job.lane);
+            completed.used.into_iter().for_each(|id| self.waiting.applied(id));
+            for (row, fields) in completed.refused {
+                let key = key_of(job).unwrap_or_default();
+                self.waiting.refused(&row, &conflict(&key, claim_id, fields), now);
+            }
+        }
+        for row in completed.rest {
+            self.apply_waiting(&row, job, book, effects);
         }
     }
 

@@ -1,11 +1,14 @@
 //! What waited for the settlements of one batch, and what becomes of it in the same commit.
 
 use super::LedgerError;
+use crate::core::book::Book;
+use std::sync::Arc;
+
 use super::keys::{Keys, key_of};
 use super::queue::{Ask, Job};
 use super::rejects::{Grounds, Rejected};
 use crate::core::day::Moment;
-use crate::core::settlement::FollowUp;
+use crate::core::settlement::{Comparison, FollowUp, Settlement, Supplement};
 use crate::store::{Named, ParkedRow, RejectRow, StoreError, Tx};
 
 /// The parked follow-ups that a batch may apply.
@@ -16,6 +19,35 @@ pub(super) struct Waiting {
     done: Vec<String>,
     /// Those that cannot be applied.
     rejects: Vec<RejectRow>,
+}
+
+/// A settlement with what waited for it.
+pub(super) struct Completed {
+    pub(super) settlement: Arc<Settlement>,
+    /// What is in it now, by id.
+    pub(super) used: Vec<String>,
+    /// What contradicts it, with the fields.
+    pub(super) refused: Vec<(ParkedRow, Vec<&'static str>)>,
+    /// What is to be applied once it is recorded.
+    pub(super) rest: Vec<ParkedRow>,
+}
+
+impl Completed {
+    fn of(settlement: Arc<Settlement>) -> Completed {
+        let (used, refused, rest) = (Vec::new(), Vec::new(), Vec::new());
+        Completed { settlement, used, refused, rest }
+    }
+
+    fn take(&mut self, row: ParkedRow, facts: &Supplement) {
+        match self.settlement.compare(&facts.beside(&self.settlement)) {
+            Comparison::Same => self.used.push(row.parked_id),
+            Comparison::Supplement(merged) => {
+                self.settlement = Arc::from(merged);
+                self.used.push(row.parked_id);
+            }
+            Comparison::Conflict(fields) => self.refused.push((row, fields)),
+        }
+    }
 }
 
 impl Waiting {
@@ -49,6 +81,29 @@ impl Waiting {
                 && !self.done.contains(&row.parked_id)
         };
         self.rows.iter().filter(fits).cloned().collect()
+    }
+
+    /// A settlement that is new in `book`, with the facts that waited for it: they are decided
+    /// together, as if they had come together.
+    pub(super) fn completed(
+        settlement: &Arc<Settlement>,
+        book: &Book,
+        rows: Vec<ParkedRow>,
+    ) -> Completed {
+        let mut completed = Completed::of(settlement.clone());
+        let is_new = book.claim_of(settlement).is_none();
+        for row in rows {
+            match Waiting::follow_up(&row) {
+                Some(FollowUp::Supplement(facts))
+                    if is_new && facts.is_about(settlement, &book.claims) =>
+                {
+                    completed.take(row, &facts);
+                }
+                Some(_) => completed.rest.push(row),
+                None => {}
+            }
+        }
+        completed
     }
 
     /// What a row says; `None` for one that a newer server wrote, which that one will apply.

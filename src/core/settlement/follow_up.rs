@@ -188,6 +188,24 @@ impl Supplement {
         of_stay.next().is_none().then_some(index)
     }
 
+    /// Whether it adds to a settlement that is none of these claims yet.
+    pub fn is_about(&self, settlement: &Settlement, claims: &[Arc<Claim>]) -> bool {
+        let facts = &self.facts;
+        if facts.source != settlement.source {
+            return false;
+        }
+        if !facts.settlement_id.is_empty() {
+            return facts.settlement_id == settlement.settlement_id;
+        }
+        facts.visit_id.is_some()
+            && facts.visit_id == settlement.visit_id
+            && claims.iter().all(|claim| {
+                claim.settlement.visit_id != facts.visit_id
+                    || claim.settlement.source != facts.source
+                    || claim.state() == ClaimState::Voided
+            })
+    }
+
     /// The facts as if the whole settlement came again with them: what is not stated is as known.
     pub fn beside(&self, known: &Settlement) -> Settlement {
         let mut facts = self.facts.clone();

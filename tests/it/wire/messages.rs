@@ -145,6 +145,7 @@ async fn what_comes_before_its_settlement_waits_for_it() {
         }
         let claim = send(&served, "04_2304_case_b").await.claim.unwrap();
         assert_eq!(claim.decision.unwrap().payout_fen, 5_258_294, "with its lines at once");
+        assert_eq!(claim.payouts.len(), 1, "decided once: {:?}", claim.payouts);
         let claim = send(&served, "05a_2304_original_to_be_reversed").await.claim.unwrap();
         assert_eq!(claim.state(), pb::ClaimState::Voided);
         assert_eq!(accumulated(&served, &claim).await, (0, 0));
