@@ -30,7 +30,8 @@ pub use profile::{Institution, Profile, ReversalDialect};
 pub struct Message<'a> {
     /// Who delivered it; no part of any key.
     pub sender: &'a str,
-    /// The bytes as sent: the platform's answer or the composite record.
+    /// The bytes as sent: the platform's answer, a composite record, a push, or a request that is
+    /// itself the record (4101).
     pub payload: &'a [u8],
     /// The transaction that was asked for, if the sender says so apart from the message.
     pub infno: Option<&'a str>,
@@ -98,6 +99,8 @@ mod follow_ups;
 mod mutations;
 #[cfg(test)]
 mod properties;
+#[cfg(test)]
+mod samples;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The samples against `expected.json`, and each tolerance and each refusal once.
+//! Each tolerance and each refusal of an answer once, and what all tests of the reader share.
 
 use std::path::Path;
 
@@ -55,87 +55,6 @@ pub(super) fn problems(reading: Result<Reading, Unreadable>) -> Vec<String> {
 pub(super) fn put(key: &str, value: impl Into<Value>) -> impl FnOnce(&mut Map<String, Value>) {
     let (key, value) = (key.to_owned(), value.into());
     move |fields| drop(fields.insert(key, value))
-}
-
-const COMPOSITES: [(&str, &str); 4] = [
-    ("01_2304_case_a_stay1", "18_composite_ingest_case_a_stay1"),
-    ("02_2304_case_a_stay2", "18b_composite_case_a_stay2"),
-    ("03_2304_case_a_stay3", "18c_composite_case_a_stay3"),
-    ("04_2304_case_b", "18d_composite_case_b_with_lines"),
-];
-
-#[test]
-fn every_sample_leaves_the_expected_burden() {
-    let expected: Value = serde_json::from_slice(&fixture("expected.json")).unwrap();
-    let mut seen = 0;
-    for result in expected["results"].as_array().unwrap() {
-        let (Some(file), Some(burden)) =
-            (result["file"].as_str(), result["personal_burden"].as_str())
-        else {
-            continue;
-        };
-        let burden = Fen::parse_yuan(burden).ok();
-        let bare = read_sample(file);
-        assert_eq!(bare.burden(), burden, "{file}");
-        assert_eq!(bare.contradictions(), [], "{file}");
-        if let Some((_, composite)) = COMPOSITES.iter().find(|(name, _)| *name == file) {
-            let composite = read_sample(composite);
-            assert_eq!(composite.burden(), burden, "{file}, composite");
-            assert_eq!(composite.contradictions(), [], "{file}, composite");
-        }
-        seen += 1;
-    }
-    assert_eq!(seen, 6);
-}
-
-#[test]
-fn the_published_cases_add_up() {
-    let stays: Vec<Settlement> =
-        COMPOSITES[..3].iter().map(|(_, name)| read_sample(name)).collect();
-    let sum = |part: fn(&Settlement) -> Option<Fen>| stays.iter().filter_map(part).sum::<Fen>();
-    assert_eq!(sum(|stay| Some(stay.amounts.total)).to_string(), "239,000.00");
-    assert_eq!(sum(|stay| stay.amounts.fund_total).to_string(), "113,000.00");
-    assert_eq!(sum(Settlement::burden).to_string(), "126,000.00");
-}
-
-#[test]
-fn a_composite_supplements_its_bare_answer_and_a_resend_brings_nothing() {
-    for (bare, composite) in COMPOSITES {
-        let (bare, composite) = (read_sample(bare), read_sample(composite));
-        let Comparison::Supplement(merged) = bare.compare(&composite) else {
-            panic!("{:?}", bare.compare(&composite))
-        };
-        assert_eq!(*merged, composite);
-        assert_eq!(composite.compare(&bare), Comparison::Same);
-    }
-    let again = read_sample("17_2304_duplicate_resend_of_02");
-    assert_eq!(read_sample("02_2304_case_a_stay2").compare(&again), Comparison::Same);
-}
-
-#[test]
-fn a_composite_tells_stay_hospital_and_lines() {
-    let read = read_sample("18d_composite_case_b_with_lines");
-    assert_eq!(read.source, "370200");
-    assert_eq!(read.settlement_id, "370200G0000008800004");
-    assert_eq!(read.visit_id.as_deref(), Some("370200G0000009900004"));
-    assert_eq!(read.hospital_code.as_deref(), Some("H37029999001"));
-    assert_eq!(read.hospital_level.as_deref(), Some("02"));
-    assert_eq!(read.insured_region.as_deref(), Some("370200"));
-    assert_eq!(read.admission_date.unwrap().to_string(), "2024-09-28");
-    assert_eq!(read.discharge_date.unwrap().to_string(), "2024-10-19");
-    assert_eq!(read.settle_time.unwrap().local(), "2024-10-19 11:20:33");
-    assert_eq!(read.diagnoses[0].code.reveal(), "I71.000");
-    assert_eq!(read.invoice_no.as_deref(), Some("0099000004"));
-    assert_eq!(read.lines.len(), 8);
-    let bed = &read.lines[6];
-    assert_eq!(bed.line_no, "F0007");
-    assert_eq!(bed.charge_class.as_deref(), Some("14"));
-    assert_eq!(bed.total.fen(), 12_100);
-    assert_eq!(bed.out_of_catalogue.map(Fen::fen), Some(12_100));
-    assert_eq!(read.lines.iter().map(|line| line.total).sum::<Fen>(), read.amounts.total);
-    let funds: Vec<_> =
-        read.funds.iter().map(|fund| (&*fund.fund_code, fund.amount.fen())).collect();
-    assert_eq!(funds, [("390100", 9_241_681), ("390200", 1_820_000)]);
 }
 
 #[test]
