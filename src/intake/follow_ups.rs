@@ -139,6 +139,9 @@ fn every_sign_of_a_reversal_is_seen() {
     composite["record_type"] = "reversal".into();
     composite["output"] = Value::Null;
     assert_eq!(problems(read_value(&composite, None)), ["output is required"]);
+    let mut lines = sample("04b_5204_feedetail_case_b");
+    lines["record_type"] = "reversal".into();
+    assert_eq!(problems(read_value(&lines, None)), ["output.setlinfo is required"]);
 }
 
 /// The flag marks both rows of a reversal; the sign tells which is which.

@@ -57,6 +57,7 @@ pub(super) fn of(
     let transaction = transaction(parts, infno, checks);
     let takes_back = is_reversal_record(parts, checks);
     let kind = match transaction {
+        _ if takes_back && !parts.has_setlinfo => return refuse_missing(parts, checks),
         Some(Transaction::QueryLines | Transaction::UploadLines) => lines(parts, checks)?,
         Some(Transaction::List) if parts.has_list => Kind::List,
         Some(Transaction::List) => {
@@ -65,7 +66,6 @@ pub(super) fn of(
         }
         _ if parts.has_setlinfo => settled(parts, transaction, checks),
         Some(Transaction::Quote | Transaction::Reverse) => return refuse_missing(parts, checks),
-        _ if takes_back => return refuse_missing(parts, checks),
         None if parts.has_list => Kind::List,
         None if parts.rows.is_some() => lines(parts, checks)?,
         _ if is_supplement(parts) => Kind::Supplement,
