@@ -215,6 +215,34 @@ pub struct Line {
 }
 
 impl Settlement {
+    /// A settlement that states nothing, not even what it is about: to begin with.
+    pub fn silent() -> Settlement {
+        Settlement {
+            source: String::new(),
+            settlement_id: String::new(),
+            visit_id: None,
+            person: Person::default(),
+            hospital_code: None,
+            hospital_level: None,
+            region: None,
+            insured_region: None,
+            insurance_type: None,
+            medical_category: None,
+            admission_date: None,
+            discharge_date: None,
+            settle_time: None,
+            diagnoses: Vec::new(),
+            invoice_no: None,
+            interim: None,
+            without_basic_insurance: false,
+            event: None,
+            amounts: Amounts::default(),
+            funds: Vec::new(),
+            lines: Vec::new(),
+            sender: SenderNotes::default(),
+        }
+    }
+
     /// Whether there are fee lines and they come to the bill. Each may be rounded by itself, for a
     /// unit price has six decimals.
     pub fn has_all_lines(&self) -> bool {

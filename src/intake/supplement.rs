@@ -10,9 +10,7 @@ use super::parts::Parts;
 use super::settlement::{days, interim, invoice_no, main_diagnosis};
 use super::{Reading, lines};
 use crate::core::checks::{Checks, limits};
-use crate::core::settlement::{
-    Amounts, Diagnosis, FollowUp, Person, SenderNotes, Settlement, Supplement,
-};
+use crate::core::settlement::{Diagnosis, FollowUp, Person, Settlement, Supplement};
 
 /// Reads lines, stay or both.
 pub(super) fn read(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Reading {
@@ -39,7 +37,7 @@ pub(super) fn read(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Reading {
         invoice_no: invoice_no(parts, &mut findings.checks),
         interim: interim(parts, &mut findings.checks),
         lines: apart.lines,
-        ..nothing()
+        ..Settlement::silent()
     };
     follow_up(parts, ids, facts, findings)
 }
@@ -63,7 +61,7 @@ pub(super) fn read_list(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Readi
         discharge_date,
         diagnoses: listed_diagnoses(parts, checks),
         invoice_no: invoice_no(parts, checks),
-        ..nothing()
+        ..Settlement::silent()
     };
     follow_up(parts, ids, facts, findings)
 }
@@ -143,33 +141,5 @@ impl Ids {
             let problem = format!("is required, or {}", names::SETTLEMENT_ID[0]);
             checks.refuse(field, problem);
         }
-    }
-}
-
-/// A settlement that states nothing.
-fn nothing() -> Settlement {
-    Settlement {
-        source: String::new(),
-        settlement_id: String::new(),
-        visit_id: None,
-        person: Person::default(),
-        hospital_code: None,
-        hospital_level: None,
-        region: None,
-        insured_region: None,
-        insurance_type: None,
-        medical_category: None,
-        admission_date: None,
-        discharge_date: None,
-        settle_time: None,
-        diagnoses: Vec::new(),
-        invoice_no: None,
-        interim: None,
-        without_basic_insurance: false,
-        event: None,
-        amounts: Amounts::default(),
-        funds: Vec::new(),
-        lines: Vec::new(),
-        sender: SenderNotes::default(),
     }
 }

@@ -8,7 +8,7 @@ use crate::core::checks::{Checks, limits};
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
 use crate::core::settlement::{
-    Amounts, DOCUMENTS_MAX, DocumentReference, InsuredEvent, SenderNotes, Settlement, is_word,
+    Amounts, DOCUMENTS_MAX, DocumentReference, InsuredEvent, Settlement, is_word,
 };
 use crate::grpc::names::cause_of;
 use crate::pb;
@@ -26,26 +26,11 @@ fn read(message: &pb::InsuredEvent, checks: &mut Checks) -> Settlement {
     Settlement {
         source: source(&message.source, checks),
         settlement_id: checks.required_code("event_id", event_id, limits::SETTLEMENT_ID_MAX),
-        visit_id: None,
         person: person(message.member.as_ref(), checks),
-        hospital_code: None,
-        hospital_level: None,
-        region: None,
         insured_region: checks.region("insured_region", &message.insured_region),
-        insurance_type: None,
-        medical_category: None,
-        admission_date: None,
-        discharge_date: None,
-        settle_time: None,
-        diagnoses: Vec::new(),
-        invoice_no: None,
-        interim: None,
-        without_basic_insurance: false,
         event: Some(insured_event(message, checks)),
         amounts: Amounts { personal_total: Some(Fen::ZERO), ..Amounts::default() },
-        funds: Vec::new(),
-        lines: Vec::new(),
-        sender: SenderNotes::default(),
+        ..Settlement::silent()
     }
 }
 
