@@ -40,14 +40,16 @@ create table reject (
     digest text collate "C" not null,
     -- Who delivered it; empty: nobody in particular.
     sender text not null,
-    -- MESSAGE: a hospital's message as it is. SETTLEMENT, SUPPLEMENT, REVERSAL: one of the API, as
-    -- protobuf.
+    -- MESSAGE: a hospital's message as it is. SETTLEMENT, EVENT, SUPPLEMENT, REVERSAL: one of the
+    -- API, as protobuf.
     format text not null,
     -- The transaction, where the sender said it apart from the message.
     infno text not null,
     -- What it is about, as far as it could be read.
     source text collate "C",
     settlement_id text collate "C",
+    -- What it says of it: SETTLEMENT, REVERSAL or SUPPLEMENT; empty where that could not be told.
+    topic text not null,
     -- The reason, as in an error of the API.
     reason text not null,
     -- JSON: every field that is wrong, and how. Never a value.

@@ -7,7 +7,7 @@ use std::sync::{Arc, RwLock};
 use super::parse::{self, Id};
 use super::status::Fault;
 use crate::core::settlement::{FollowUp, Settlement};
-use crate::intake::{self, About, Profile, Reading};
+use crate::intake::{self, About, Profile, Reading, Topic};
 use crate::ledger::{Followed, Ledger, Mode, PROFILE, Queue, Rejected, Submitted};
 use crate::pb::{self, SubmitMessageRequest};
 use crate::store::{Delivery, RejectRow};
@@ -30,24 +30,14 @@ pub(crate) struct Intake {
 
 /// What became of something that was taken.
 pub(super) enum Taken {
-    /// A claim is new, changed or voided.
-    Claim(Submitted),
+    /// A claim is new, changed or voided, by a message about this.
+    Claim(Submitted, Topic),
     /// A claim as it would be.
     Quote(Submitted),
     /// It waits for its settlement, under this id.
     Parked(String),
     /// There was nothing to take; why.
     NoSettlement(String),
-}
-
-impl Taken {
-    /// The claim, where there is one.
-    pub(super) fn claim(&self) -> Option<&Submitted> {
-        match self {
-            Taken::Claim(it) | Taken::Quote(it) => Some(it),
-            Taken::Parked(_) | Taken::NoSettlement(_) => None,
-        }
-    }
 }
 
 /// Something that cannot be used, before it is kept.
@@ -91,7 +81,8 @@ impl Intake {
                 self.submit(*settlement, mode).await.map(Taken::Quote)
             }
             Reading::Settlement(settlement) => {
-                self.submit(*settlement, mode).await.map(Taken::Claim)
+                let submitted = self.submit(*settlement, mode).await?;
+                Ok(Taken::Claim(submitted, Topic::Settlement))
             }
             Reading::FollowUp(what) => self.follow_up(what, of_message(request), mode).await,
         }
@@ -149,6 +140,7 @@ impl Intake {
 
     async fn submit(&self, settlement: Settlement, mode: Mode) -> Result<Submitted, Refused> {
         let about = About {
+            topic: Some(Topic::Settlement),
             source: Some(settlement.source.clone()),
             settlement_id: Some(settlement.settlement_id.clone()).filter(|id| !id.is_empty()),
         };
@@ -162,12 +154,13 @@ impl Intake {
         mode: Mode,
     ) -> Result<Taken, Refused> {
         let about = about(&what);
+        let topic = topic(&what);
         let followed = self.ledger.follow_up(what, delivery, Queue::Window, mode).await;
         match followed.outcome().await {
             Ok(Followed::Applied(submitted)) if mode == Mode::Preview => {
                 Ok(Taken::Quote(submitted))
             }
-            Ok(Followed::Applied(submitted)) => Ok(Taken::Claim(submitted)),
+            Ok(Followed::Applied(submitted)) => Ok(Taken::Claim(submitted, topic)),
             Ok(Followed::Parked(parked_id)) => Ok(Taken::Parked(parked_id)),
             Err(error) => Err(Refused::new(error, about)),
         }
@@ -178,8 +171,9 @@ impl Intake {
     pub(super) async fn keep(&self, refused: Refused, delivery: Delivery) -> Fault {
         let Refused { fault, about } = refused;
         let Some(grounds) = fault.grounds() else { return fault };
-        let About { source, settlement_id } = about;
-        let rejected = Rejected { delivery, source, settlement_id, grounds };
+        let About { source, settlement_id, topic } = about;
+        let topic = topic.map_or("", topic_name);
+        let rejected = Rejected { delivery, source, settlement_id, topic, grounds };
         match self.ledger.reject(rejected).await {
             Ok(reject_id) => fault.kept(reject_id),
             // What is not kept must be sent again: the database is what is wrong now.
@@ -187,20 +181,19 @@ impl Intake {
         }
     }
 
-    /// Rejects of what was taken now are made good. What was taken stays taken in any case.
-    pub(super) async fn made_good(
-        &self,
-        claim: Option<&Submitted>,
-        delivery: impl Fn() -> Delivery,
-    ) {
-        if !self.ledger.has_rejects() {
-            return;
-        }
-        let key = |it: &Submitted| {
-            let facts = &it.claim.settlement;
-            (facts.source.clone(), facts.settlement_id.clone())
+    /// Rejects of what was taken now are made good. What was taken stays taken in any case. A
+    /// supplement is one of several, so it makes only its own bytes good; so does what was known.
+    pub(super) async fn made_good(&self, taken: &Taken, delivery: impl FnOnce() -> Delivery) {
+        let about = match taken {
+            Taken::Claim(it, topic) if !it.replayed && *topic != Topic::Supplement => {
+                let facts = &it.claim.settlement;
+                let key = (facts.source.clone(), facts.settlement_id.clone());
+                Some((key.0, key.1, topic_name(*topic)))
+            }
+            Taken::Claim(..) | Taken::Parked(_) => None,
+            Taken::Quote(_) | Taken::NoSettlement(_) => return,
         };
-        if let Err(error) = self.ledger.made_good(&delivery(), claim.map(key)).await {
+        if let Err(error) = self.ledger.made_good(delivery, about).await {
             tracing::warn!(%error, "a reject that is made good stays listed");
         }
     }
@@ -217,23 +210,29 @@ impl Intake {
         let taken = match delivery.format.as_str() {
             format::MESSAGE => self.message(&to_message(&delivery)).await,
             format::SETTLEMENT => match decoded(payload) {
-                Ok(it) => self.settlement(Some(&it), Mode::Record).await.map(Taken::Claim),
+                Ok(it) => self.settlement(Some(&it), Mode::Record).await.map(of_settled),
                 Err(refused) => Err(refused),
             },
             format::EVENT => match decoded(payload) {
-                Ok(it) => self.event(Some(&it), Mode::Record).await.map(Taken::Claim),
+                Ok(it) => self.event(Some(&it), Mode::Record).await.map(of_settled),
                 Err(refused) => Err(refused),
             },
             format::SUPPLEMENT => match decoded(payload) {
                 Ok(it) => self.supplement(Some(&it), Mode::Record).await,
                 Err(refused) => Err(refused),
             },
-            _ => match decoded(payload) {
+            format::REVERSAL => match decoded(payload) {
                 Ok(it) => self.reversal(Some(&it), Mode::Record).await,
                 Err(refused) => Err(refused),
             },
+            // Kept by a newer server, which can read it.
+            _ => Err(Refused::new(Fault::command_failed(), About::default())),
         };
         match taken {
+            // The wrong file makes nothing good.
+            Ok(taken @ (Taken::NoSettlement(_) | Taken::Quote(_))) if is_changed(request) => {
+                Ok(taken)
+            }
             Ok(taken) => {
                 self.ledger.drop_reject(&reject_id).await?;
                 Ok(taken)
@@ -241,6 +240,26 @@ impl Intake {
             Err(refused) if is_changed(request) => Err(refused.fault),
             Err(refused) => Err(self.keep(refused, delivery).await),
         }
+    }
+}
+
+fn of_settled(submitted: Submitted) -> Taken {
+    Taken::Claim(submitted, Topic::Settlement)
+}
+
+/// What a follow-up says of its settlement.
+pub(super) fn topic(what: &FollowUp) -> Topic {
+    match what {
+        FollowUp::Reversal(_) => Topic::Reversal,
+        FollowUp::Supplement(_) => Topic::Supplement,
+    }
+}
+
+fn topic_name(topic: Topic) -> &'static str {
+    match topic {
+        Topic::Settlement => "SETTLEMENT",
+        Topic::Reversal => "REVERSAL",
+        Topic::Supplement => "SUPPLEMENT",
     }
 }
 
@@ -311,9 +330,16 @@ fn to_message(delivery: &Delivery) -> SubmitMessageRequest {
     }
 }
 
-/// Whether a reject is a hospital's message.
-pub(super) fn is_message(delivery: &Delivery) -> bool {
-    delivery.format == format::MESSAGE
+/// The form of a reject on the wire.
+pub(super) fn form(delivery: &Delivery) -> pb::RejectForm {
+    match delivery.format.as_str() {
+        format::MESSAGE => pb::RejectForm::Message,
+        format::SETTLEMENT => pb::RejectForm::Settlement,
+        format::EVENT => pb::RejectForm::Event,
+        format::SUPPLEMENT => pb::RejectForm::Supplement,
+        format::REVERSAL => pb::RejectForm::Reversal,
+        _ => pb::RejectForm::Unspecified,
+    }
 }
 
 /// What a settlement of the API says it is about, right or wrong.
@@ -323,6 +349,7 @@ pub(super) fn stated(message: Option<&pb::Settlement>) -> About {
         is_id.then(|| text.clone())
     };
     About {
+        topic: Some(Topic::Settlement),
         source: message.and_then(|it| id(&it.source)),
         settlement_id: message.and_then(|it| id(&it.settlement_id)),
     }
@@ -331,6 +358,7 @@ pub(super) fn stated(message: Option<&pb::Settlement>) -> About {
 /// What a follow-up is about.
 pub(super) fn about(what: &FollowUp) -> About {
     About {
+        topic: Some(topic(what)),
         source: Some(what.source().to_owned()),
         settlement_id: what.settlement_id().map(str::to_owned),
     }

@@ -14,6 +14,9 @@ use crate::store::RejectRow;
 /// Of payloads in one page: below what a caller takes in one message.
 const PAYLOAD_BYTES_MAX: usize = 3 * 1024 * 1024;
 
+/// Rejects in one page with their payloads, which are read whole.
+const PAGE_WITH_BYTES_MAX: usize = 20;
+
 /// Answers `IntakeService`.
 pub(crate) struct Backlog {
     ledger: Ledger,
@@ -35,8 +38,11 @@ impl Backlog {
         let store = self.ledger.store();
         let scope = Scope::of_rejects(store.ledger_id(), request);
         let after = place(scope.open(&request.page_token)?)?;
+        let with_bytes = request.include_payload;
+        let page_size = if with_bytes { page_size.min(PAGE_WITH_BYTES_MAX) } else { page_size };
         let limit = u32::try_from(page_size + 1).unwrap_or(u32::MAX);
-        let mut rows = store.rejects_page(&filter, &after, limit).await.map_err(of_store)?;
+        let rows = store.rejects_page(&filter, &after, limit, with_bytes).await;
+        let mut rows = rows.map_err(of_store)?;
         let mut has_more = rows.len() > page_size;
         rows.truncate(page_size);
         if request.include_payload {

@@ -8,6 +8,7 @@ use super::parse::{self, Id};
 use super::settlement_stream::{self, Answers};
 use super::status::Fault;
 use super::{mode, render};
+use crate::intake::Topic;
 use crate::ledger::{Ledger, Mode, Submitted};
 use crate::pb;
 use crate::pb::settlement_service_server::SettlementService;
@@ -37,13 +38,15 @@ impl Settlements {
     async fn submitted(
         &self,
         taken: Result<Submitted, Refused>,
+        topic: Topic,
         mode: Mode,
         delivery: impl Fn() -> Delivery,
     ) -> Result<Submitted, Fault> {
         match taken {
             Ok(submitted) => {
                 if mode == Mode::Record {
-                    self.intake.made_good(Some(&submitted), delivery).await;
+                    let taken = Taken::Claim(submitted.clone(), topic);
+                    self.intake.made_good(&taken, delivery).await;
                 }
                 Ok(submitted)
             }
@@ -58,17 +61,18 @@ impl Settlements {
     async fn taken(
         &self,
         taken: Result<Taken, Refused>,
+        topic: Topic,
         mode: Mode,
         delivery: impl Fn() -> Delivery,
     ) -> Result<(Option<pb::Claim>, bool, String), Fault> {
         match taken {
             Ok(Taken::Parked(parked_id)) => Ok((None, false, parked_id)),
             Ok(Taken::NoSettlement(_)) => Err(Fault::command_failed()),
-            Ok(Taken::Claim(it) | Taken::Quote(it)) => {
-                let it = self.submitted(Ok(it), mode, delivery).await?;
+            Ok(Taken::Claim(it, _) | Taken::Quote(it)) => {
+                let it = self.submitted(Ok(it), topic, mode, delivery).await?;
                 Ok((Some(render::claim(&it.claim)), it.replayed, String::new()))
             }
-            Err(refused) => match self.submitted(Err(refused), mode, delivery).await {
+            Err(refused) => match self.submitted(Err(refused), topic, mode, delivery).await {
                 Ok(_) => Err(Fault::command_failed()),
                 Err(fault) => Err(fault),
             },
@@ -85,7 +89,7 @@ pub(super) fn message_response(taken: &Taken) -> SubmitMessageResponse {
         ..SubmitMessageResponse::default()
     };
     match taken {
-        Taken::Claim(it) => of_claim(MessageOutcome::Claim, it),
+        Taken::Claim(it, _) => of_claim(MessageOutcome::Claim, it),
         Taken::Quote(it) => of_claim(MessageOutcome::Quote, it),
         Taken::Parked(parked_id) => SubmitMessageResponse {
             outcome: MessageOutcome::Parked.into(),
@@ -109,7 +113,8 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (facts, mode) = (request.settlement.as_ref(), mode(request.validate_only));
         let taken = self.intake.settlement(facts, mode).await;
-        let submitted = self.submitted(taken, mode, || intake::of_settlement(facts)).await?;
+        let submitted =
+            self.submitted(taken, Topic::Settlement, mode, || intake::of_settlement(facts)).await?;
         Ok(Response::new(SubmitSettlementResponse {
             claim: Some(render::claim(&submitted.claim)),
             replayed: submitted.replayed,
@@ -146,7 +151,8 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (facts, mode) = (request.settlement.as_ref(), mode(request.validate_only));
         let taken = self.intake.supplement(facts, mode).await;
-        let taken = self.taken(taken, mode, || intake::of_supplement(facts)).await?;
+        let taken =
+            self.taken(taken, Topic::Supplement, mode, || intake::of_supplement(facts)).await?;
         let (claim, replayed, parked_id) = taken;
         Ok(Response::new(SupplementSettlementResponse { claim, replayed, parked_id }))
     }
@@ -158,7 +164,8 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (reversal, mode) = (request.reversal.as_ref(), mode(request.validate_only));
         let taken = self.intake.reversal(reversal, mode).await;
-        let taken = self.taken(taken, mode, || intake::of_reversal(reversal)).await?;
+        let taken =
+            self.taken(taken, Topic::Reversal, mode, || intake::of_reversal(reversal)).await?;
         let (claim, replayed, parked_id) = taken;
         Ok(Response::new(ReverseSettlementResponse { claim, replayed, parked_id }))
     }
@@ -170,7 +177,8 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (event, mode) = (request.event.as_ref(), mode(request.validate_only));
         let taken = self.intake.event(event, mode).await;
-        let submitted = self.submitted(taken, mode, || intake::of_event(event)).await?;
+        let submitted =
+            self.submitted(taken, Topic::Settlement, mode, || intake::of_event(event)).await?;
         Ok(Response::new(SubmitEventResponse {
             claim: Some(render::claim(&submitted.claim)),
             replayed: submitted.replayed,
@@ -190,8 +198,8 @@ impl SettlementService for Settlements {
                 return Err(self.intake.keep(refused, delivery).await.into());
             }
         };
-        if let (Taken::Claim(_) | Taken::Parked(_), false) = (&taken, request.validate_only) {
-            self.intake.made_good(taken.claim(), || intake::of_message(&request)).await;
+        if !request.validate_only {
+            self.intake.made_good(&taken, || intake::of_message(&request)).await;
         }
         Ok(Response::new(message_response(&taken)))
     }

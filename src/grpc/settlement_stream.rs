@@ -18,7 +18,7 @@ use super::status::Fault;
 use super::{intake, render};
 use crate::core::checks::Problem;
 use crate::core::settlement::{FollowUp, Settlement};
-use crate::intake::{About, Reading};
+use crate::intake::{About, Reading, Topic};
 use crate::ledger::{Followed, Ledger, Mode, Pending, Queue, Submitted};
 use crate::pb::submit_settlements_response::Outcome;
 use crate::pb::{
@@ -110,8 +110,14 @@ enum Standing {
 impl Item {
     async fn answer(self, standing: Standing, intake: &Intake) -> SubmitSettlementsResponse {
         let (taken, about) = match standing {
-            Standing::Sent(pending) => (pending.outcome().await.map(Taken::Claim), self.about),
-            Standing::Followed(pending) => (pending.outcome().await.map(of_followed), self.about),
+            Standing::Sent(pending) => {
+                let claim = |submitted| Taken::Claim(submitted, Topic::Settlement);
+                (pending.outcome().await.map(claim), self.about)
+            }
+            Standing::Followed(pending) => {
+                let topic = self.about.topic.unwrap_or(Topic::Supplement);
+                (pending.outcome().await.map(|it| of_followed(it, topic)), self.about)
+            }
             Standing::NoSettlement(detail) => (Ok(Taken::NoSettlement(detail)), self.about),
             Standing::Refused(fault) => {
                 return self.refused(fault, intake).await;
@@ -125,11 +131,9 @@ impl Item {
     }
 
     async fn taken(self, taken: &Taken, intake: &Intake) -> SubmitSettlementsResponse {
-        if let Taken::Claim(_) | Taken::Parked(_) = taken {
-            intake.made_good(taken.claim(), || delivery(&self.request)).await;
-        }
+        intake.made_good(taken, || delivery(&self.request)).await;
         let outcome = match taken {
-            Taken::Claim(it) | Taken::Quote(it) => Outcome::Accepted(AcceptedSettlement {
+            Taken::Claim(it, _) | Taken::Quote(it) => Outcome::Accepted(AcceptedSettlement {
                 claim: Some(render::claim(&it.claim)),
                 replayed: it.replayed,
             }),
@@ -158,9 +162,9 @@ impl Item {
     }
 }
 
-fn of_followed(followed: Followed) -> Taken {
+fn of_followed(followed: Followed, topic: Topic) -> Taken {
     match followed {
-        Followed::Applied(submitted) => Taken::Claim(submitted),
+        Followed::Applied(submitted) => Taken::Claim(submitted, topic),
         Followed::Parked(parked_id) => Taken::Parked(parked_id),
     }
 }
@@ -232,6 +236,7 @@ impl Found {
 
 fn about_settlement(settlement: &Settlement) -> About {
     About {
+        topic: Some(Topic::Settlement),
         source: Some(settlement.source.clone()),
         settlement_id: Some(settlement.settlement_id.clone()),
     }

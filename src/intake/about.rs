@@ -20,6 +20,7 @@ pub(super) fn of(parts: &Parts<'_>, profile: &Profile) -> About {
         place.code(names, limits::SETTLEMENT_ID_MAX, &mut Checks::default())
     });
     About {
+        topic: None,
         source: Some(source).filter(|source| !source.is_empty()),
         settlement_id: id.filter(|id| !looks_like_a_card(id) && !names_the_person(parts, id)),
     }

@@ -368,7 +368,7 @@ fn a_profile_fills_in_what_a_message_leaves_out() {
     assert_eq!(read.region.as_deref(), Some("370211"));
     assert_eq!(read.sender.tolerance.unwrap().fen(), 5);
     let said = settlement(read_by(&own, &sample(WHOLE)));
-    assert_eq!(said.source, "370200", "what a message says comes first");
+    assert_eq!(said.source, "370203", "the ids of this sender come from one platform");
     assert_eq!(said.hospital_level.as_deref(), Some("02"));
     assert_eq!(said.region.as_deref(), Some("370200"));
     payload["output"]["setldetail"][0]["fund_payamt"] = json!("31205.23");
@@ -378,21 +378,25 @@ fn a_profile_fills_in_what_a_message_leaves_out() {
 
 #[test]
 fn a_refused_message_is_about_something() {
-    let about = |payload: &Value| read_by(&Profile::national(), payload).unwrap_err().about;
+    let about = |payload: &Value| {
+        let about = read_by(&Profile::national(), payload).unwrap_err().about;
+        (about.source, about.settlement_id)
+    };
+    let topic = |payload: &Value| read_by(&Profile::national(), payload).unwrap_err().about.topic;
     let mut payload = sample(WHOLE);
     payload["output"]["setlinfo"]["medfee_sumamt"] = json!("much");
-    let known = |id: &str| About {
-        source: Some("370200".to_owned()),
-        settlement_id: Some(id.to_owned()).filter(|id| !id.is_empty()),
-    };
+    let known =
+        |id: &str| (Some("370200".to_owned()), Some(id.to_owned()).filter(|id| !id.is_empty()));
     assert_eq!(about(&payload), known("370200G0000008800004"));
+    assert_eq!(topic(&payload), Some(Topic::Settlement));
     for id in ["370299196008050031", "37029919600805003X", "37020099900000000002", "a b", "甲"] {
         payload["output"]["setlinfo"]["setl_id"] = id.into();
         assert_eq!(about(&payload), known(""), "{id}");
     }
     payload["source"]["mdtrtarea_admvs"] = json!("3702");
-    assert_eq!(about(&payload), About::default());
+    assert_eq!(about(&payload), (None, None));
     let mut lines = sample("04b_5204_feedetail_case_b");
     lines["output"][1]["det_item_fee_sumamt"] = Value::Null;
     assert_eq!(about(&lines), known("370200G0000008800004"));
+    assert_eq!(topic(&lines), Some(Topic::Supplement));
 }

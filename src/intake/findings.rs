@@ -64,8 +64,8 @@ impl<'p> Findings<'p> {
         let unknown = unknown.map(|(field, code)| UnknownCode { field: field.to_owned(), code });
         SenderNotes {
             tolerance: self.profile.tolerance,
-            payout: None,
             unknown_codes: unknown.collect(),
+            ..SenderNotes::default()
         }
     }
 }

@@ -21,9 +21,41 @@ pub(super) fn of_composite(parts: &Parts<'_>, own: &str, findings: &mut Findings
         {
             findings.checks.refuse(&field, "must be that of the settlement");
         }
+        for names in [names::VISIT_ID, names::PERSON_NO] {
+            let stated = Places(&[row]).stated(names, &mut findings.checks);
+            let settled = Places(&[&parts.setlinfo]).stated(names, &mut findings.checks);
+            if let (Some((field, stated)), Some((_, settled))) = (stated, settled)
+                && stated != settled
+            {
+                findings.checks.refuse(&field, "must be that of the settlement");
+            }
+        }
         line(row, Places(&[row]), findings)
     });
-    lines.collect()
+    let lines = lines.collect();
+    once(lines, &parts.root.field("feedetail"), findings)
+}
+
+/// Each line once: pages of an answer overlap. One number with two contents is a problem.
+fn once(lines: Vec<Line>, path: &str, findings: &mut Findings<'_>) -> Vec<Line> {
+    let mut by_number: HashMap<String, usize> = HashMap::new();
+    let mut kept: Vec<Line> = Vec::with_capacity(lines.len());
+    for (index, line) in lines.into_iter().enumerate() {
+        match by_number.get(&line.line_no) {
+            // That it has no number was told.
+            _ if line.line_no.is_empty() => kept.push(line),
+            None => {
+                by_number.insert(line.line_no.clone(), kept.len());
+                kept.push(line);
+            }
+            Some(first) if kept[*first] == line => {}
+            Some(_) => {
+                let field = format!("{path}[{index}].{}", names::LINE_NO[0]);
+                findings.checks.refuse(&field, "is given twice with different content");
+            }
+        }
+    }
+    kept
 }
 
 /// Lines that came apart from their settlement, and what they belong to.
@@ -54,6 +86,8 @@ pub(super) fn apart(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Apart {
         one_of(&mut apart.visit_id, places, names::VISIT_ID, &mut findings.checks);
         apart.lines.push(line(row, places, findings));
     }
+    let path = if parts.rows.is_some() { "output" } else { "feedetail" };
+    apart.lines = once(apart.lines, &parts.root.field(path), findings);
     apart
 }
 

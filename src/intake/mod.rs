@@ -73,6 +73,19 @@ pub struct About {
     pub source: Option<String>,
     /// The settlement.
     pub settlement_id: Option<String>,
+    /// What it says of it; `None` where that could not be told.
+    pub topic: Option<Topic>,
+}
+
+/// What a message says of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// What was settled.
+    Settlement,
+    /// That it was taken back.
+    Reversal,
+    /// Facts about it.
+    Supplement,
 }
 
 fn listed(problems: &[Problem]) -> String {

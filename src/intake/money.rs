@@ -25,7 +25,7 @@ pub(super) fn amounts(setlinfo: &Part<'_>, findings: &mut Findings<'_>) -> Amoun
         in_scope: places.amount(names::IN_SCOPE, checks),
         basic_deductible: places.amount(names::BASIC_DEDUCTIBLE, checks),
         fund_total: places.amount(names::FUND_TOTAL, checks),
-        hospital_borne: places.amount(names::HOSPITAL_BORNE, checks),
+        hospital_borne: places.first_amount(names::HOSPITAL_BORNE, checks),
         personal_total,
         personal_again: personal.into_iter().find(|again| Some(*again) != personal_total),
         account: places.amount(names::ACCOUNT, checks),

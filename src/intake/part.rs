@@ -229,10 +229,25 @@ impl<'m> Places<'_, 'm> {
         Some((field, day))
     }
 
+    /// An amount under the first of its names: the others mean nearly the same.
+    pub(super) fn first_amount(self, names: Names, checks: &mut Checks) -> Option<Fen> {
+        let (field, text) = self.written(names, checks)?;
+        checks.yuan(&field, &text)
+    }
+
     /// An amount in yuan, read from its text whether it stands in quotes or not.
     pub(super) fn amount(self, names: Names, checks: &mut Checks) -> Option<Fen> {
         let (field, text) = self.written(names, checks)?;
-        checks.yuan(&field, &text)
+        let amount = checks.yuan(&field, &text)?;
+        // A second name for it, with another value, would have to be guessed between.
+        for name in names {
+            let again = self.written(std::slice::from_ref(name), &mut Checks::default());
+            let Some((other, text)) = again.filter(|(other, _)| *other != field) else { continue };
+            if checks.yuan(&other, &text).is_some_and(|again| again != amount) {
+                checks.refuse(&other, format!("says something else than {field}"));
+            }
+        }
+        Some(amount)
     }
 
     /// The field and the literal text of a value, in quotes or not.

@@ -128,9 +128,13 @@ impl<'m> Parts<'m> {
         [&self.output, &self.root, &self.setlinfo]
     }
 
-    /// The platform that issued the ids: where the composite or the request says, else as the
-    /// answer's own id begins (region of six digits, time, sequence), else as the profile says.
+    /// The platform that issued the ids: as the profile says, whose sender has only one; else where
+    /// the composite or the request says, else as the answer's own id begins (region of six digits,
+    /// time, sequence).
     pub(super) fn source_region(&self, findings: &mut Findings<'_>) -> String {
+        if let Some(source) = &findings.profile.source {
+            return source.clone();
+        }
         let envelope = self.envelope();
         let envelope = Places(&envelope);
         if envelope.state(names::REGION) {
@@ -141,8 +145,7 @@ impl<'m> Parts<'m> {
         let answer = answer.stated(names::ANSWER_ID, &mut findings.checks);
         let region = answer
             .and_then(|(_, id)| id.get(..limits::REGION_DIGITS).map(str::to_owned))
-            .filter(|region| region.bytes().all(|byte| byte.is_ascii_digit()))
-            .or_else(|| findings.profile.source.clone());
+            .filter(|region| region.bytes().all(|byte| byte.is_ascii_digit()));
         region.unwrap_or_else(|| {
             let problem = "is required to know the issuing platform: source.mdtrtarea_admvs, the \
                            request's mdtrtarea_admvs, an inf_refmsgid that begins with six \

@@ -5,7 +5,9 @@ use super::kind::{self, Kind};
 use super::part::{Part, Places};
 use super::parts::Parts;
 use super::profile::Profile;
-use super::{About, Message, Reading, Unreadable, about, names, reversal, settlement, supplement};
+use super::{
+    About, Message, Reading, Topic, Unreadable, about, names, reversal, settlement, supplement,
+};
 use crate::core::checks::Checks;
 
 /// Reads a message by its sender's profile.
@@ -29,6 +31,11 @@ pub(super) fn read(message: &Message<'_>, profile: &Profile) -> Result<Reading, 
         let about = about::of(&parts, profile);
         return refused(findings, about);
     };
+    let topic = match kind {
+        Kind::Settlement | Kind::Quote => Topic::Settlement,
+        Kind::Reversal(_) => Topic::Reversal,
+        Kind::Supplement | Kind::List => Topic::Supplement,
+    };
     let reading = match kind {
         Kind::Settlement | Kind::Quote => settlement::read(&parts, kind, &mut findings),
         Kind::Reversal(reason) => reversal::read(&parts, transaction, reason, &mut findings),
@@ -36,7 +43,10 @@ pub(super) fn read(message: &Message<'_>, profile: &Profile) -> Result<Reading, 
         Kind::List => supplement::read_list(&parts, &mut findings),
     };
     let read = findings.checks.done(reading);
-    read.map_err(|problems| Unreadable { problems, about: about::of(&parts, profile) })
+    read.map_err(|problems| {
+        let about = About { topic: Some(topic), ..about::of(&parts, profile) };
+        Unreadable { problems, about }
+    })
 }
 
 fn refused(findings: Findings<'_>, about: About) -> Result<Reading, Unreadable> {

@@ -69,17 +69,20 @@ fn settlement(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Settlement {
 /// What the profile knows where the message is silent.
 fn fill_in(settlement: &mut Settlement, findings: &Findings<'_>) {
     let profile = findings.profile;
-    if settlement.hospital_code.is_none() {
-        settlement.hospital_code.clone_from(&profile.hospital_code);
-    }
+    let mut filled_in = Vec::new();
+    let mut fill_in = |name: &str, fact: &mut Option<String>, known: Option<&String>| {
+        if fact.is_none() && known.is_some() {
+            *fact = known.cloned();
+            filled_in.push(name.to_owned());
+        }
+    };
+    fill_in("hospital_code", &mut settlement.hospital_code, profile.hospital_code.as_ref());
     let code = settlement.hospital_code.as_ref();
-    let Some(known) = code.and_then(|code| profile.institutions.get(code)) else { return };
-    if settlement.hospital_level.is_none() {
-        settlement.hospital_level.clone_from(&known.level);
+    if let Some(known) = code.and_then(|code| profile.institutions.get(code)) {
+        fill_in("hospital_level", &mut settlement.hospital_level, known.level.as_ref());
+        fill_in("region", &mut settlement.region, known.region.as_ref());
     }
-    if settlement.region.is_none() {
-        settlement.region.clone_from(&known.region);
-    }
+    settlement.sender.filled_in = filled_in;
 }
 
 /// First and last day of the stay.

@@ -26,7 +26,13 @@ pub(super) fn read(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Reading {
     ids.require(&holder, &mut findings.checks);
     let stay = Places(&[&parts.stay]);
     let (admission_date, discharge_date) = days(stay, &mut findings.checks);
+    let whose = Places(&[&parts.stay, &parts.asked]);
     let facts = Settlement {
+        person: Person {
+            cert_no: whose.personal(names::CERT_NO, limits::CERT_NO_MAX, &mut findings.checks),
+            psn_no: whose.personal(names::PERSON_NO, limits::PSN_NO_MAX, &mut findings.checks),
+            ..Person::default()
+        },
         hospital_level: findings
             .coded(Places(&[&parts.source, &parts.stay]), names::HOSPITAL_LEVEL),
         insurance_type: findings.coded(stay, names::INSURANCE_TYPE),

@@ -84,7 +84,7 @@ pub(super) async fn settle(
         }
         outcomes.push(outcome);
     }
-    let Batch { mut tx, recorder, waiting, .. } = batch;
+    let Batch { mut tx, recorder, mut waiting, .. } = batch;
     if recorder.is_empty() && waiting.is_untouched() {
         // Nothing but replays, refusals and previews: the keys go with the transaction.
         return Ok(Settled { outcomes, told: Vec::new() });
@@ -189,6 +189,9 @@ impl Batch {
         if job.mode == Mode::Record {
             let before = &self.books[&job.member_id].counters;
             self.recorder.record(job.lane, &mut book, before, effects);
+            if changed {
+                self.recorder.step(job.lane);
+            }
             if let Some(key) = &key {
                 keys.owner(key).standing = Standing::Established;
             }

@@ -67,7 +67,9 @@ impl Documents {
         let rows = store.documents_since(self.revision()).await?;
         let mut known = self.0.write().expect("nobody panics while holding it");
         let mut plans = (*known.plans).clone();
-        for row in rows {
+        // Another task may have read some of them meanwhile.
+        let revision = known.revision;
+        for row in rows.into_iter().filter(|row| row.revision > revision) {
             known.revision = known.revision.max(row.revision);
             if row.kind != PLAN {
                 Arc::make_mut(&mut known.others).push(row);

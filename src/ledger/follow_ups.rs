@@ -15,13 +15,16 @@ use super::rejects::{Grounds, Rejected, digest};
 use super::waiting::Waiting;
 use super::{Inner, Ledger, LedgerError, Mode, Pending, Queue, Submitted};
 use crate::core::settlement::{FollowUp, Settlement};
-use crate::store::{Backlog, Delivery, ParkedRow};
+use crate::store::{Backlog, Delivery, ParkedRow, StoreError};
 
 /// How often what waits is looked through. Only what came at the same moment as its settlement, to
 /// another process, or before a crash is found here.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
 /// What one sweep takes up at the most; the next one goes on behind it.
 const SWEEP_MAX: u32 = 500;
+
+/// Rejects that a success is compared with: the newest ones. Older ones are made good by a retry.
+const KNOWN_REJECTS_MAX: u32 = 10_000;
 
 /// What became of a follow-up.
 #[derive(Debug, Clone)]
@@ -42,7 +45,7 @@ impl Ledger {
         queue: Queue,
         mode: Mode,
     ) -> Pending<Followed> {
-        let first = match self.0.recent.member_of(&what) {
+        let first = match self.member_at_hand(&what).await {
             Some(member_id) => Some(self.send_follow_up(member_id, &what, None, queue, mode).await),
             None => None,
         };
@@ -64,6 +67,17 @@ impl Ledger {
         Pending(pending)
     }
 
+    /// Whose it is as far as this process took the settlement itself, perhaps a moment ago. What
+    /// names only a stay is compared with what is recorded: a stay may be that of two.
+    async fn member_at_hand(&self, what: &FollowUp) -> Option<String> {
+        if let Some(member_id) = self.0.recent.member_of(what) {
+            return Some(member_id);
+        }
+        let member_id = self.0.recent.member_of_stay(what)?;
+        let recorded = self.members_of(what).await.ok()?;
+        recorded.iter().all(|member| *member == member_id).then_some(member_id)
+    }
+
     async fn apply_or_park(
         &self,
         what: FollowUp,
@@ -77,19 +91,33 @@ impl Ledger {
         if mode == Mode::Preview {
             return Ok(Followed::Parked(String::new()));
         }
-        let row = self.parked_row(&what, delivery);
-        let parked_id = self.0.keeper.keep(Keep::Park(Box::new(row))).await?;
+        let parked = self.parked_row(&what, delivery);
+        let park = Keep::Park(Box::new(parked.clone()));
+        let parked_id = self.0.keeper.keep(park).await?;
         // The settlement may have come meanwhile, without seeing what was parked.
         match self.try_follow_up(&what, Some(parked_id.clone()), queue, mode).await {
             Ok(Some(done)) => Ok(Followed::Applied(done)),
             Ok(None) => Ok(Followed::Parked(parked_id)),
             Err(error) => {
                 if is_about_content(&error) {
-                    self.0.keeper.keep(Keep::Unpark(parked_id)).await?;
+                    // Kept here, in case nobody is there any more to keep it.
+                    self.refuse_parked(&parked, parked_id, &error).await?;
                 }
                 Err(error)
             }
         }
+    }
+
+    /// What waited cannot be applied: it is kept as a reject instead.
+    async fn refuse_parked(
+        &self,
+        row: &ParkedRow,
+        parked_id: String,
+        error: &LedgerError,
+    ) -> Result<(), LedgerError> {
+        let rejected = Rejected::of_parked(row, Grounds::of(error));
+        let reject = Box::new(rejected.row((self.0.clock)()));
+        self.0.keeper.keep(Keep::Refuse { parked_id, reject }).await.map(|_| ())
     }
 
     /// `None` when nothing that is recorded fits.
@@ -100,9 +128,14 @@ impl Ledger {
         queue: Queue,
         mode: Mode,
     ) -> Result<Option<Submitted>, LedgerError> {
-        let Some(member_id) = self.member_of(what).await? else { return Ok(None) };
-        let sent = self.send_follow_up(member_id, what, parked_id, queue, mode).await;
-        fitting(sent.outcome().await)
+        for member_id in self.members_of(what).await? {
+            let parked_id = parked_id.clone();
+            let sent = self.send_follow_up(member_id, what, parked_id, queue, mode).await;
+            if let Some(done) = fitting(sent.outcome().await)? {
+                return Ok(Some(done));
+            }
+        }
+        Ok(None)
     }
 
     async fn send_follow_up(
@@ -119,24 +152,30 @@ impl Ledger {
         Pending(pending)
     }
 
-    /// Whose settlement it is about: of the one it names, of the one with a reversal's own id, or
-    /// whose stay it is.
-    async fn member_of(&self, what: &FollowUp) -> Result<Option<String>, LedgerError> {
+    /// Whose settlement it is about, to be asked in this order: of the one it names, of the one with
+    /// a reversal's own id, or whose stay it is. Of a stay that stands for two members nothing can be
+    /// told; one whose settlements are all reversed knows only what was done before.
+    async fn members_of(&self, what: &FollowUp) -> Result<Vec<String>, LedgerError> {
         let (store, source) = (&self.0.store, what.source());
         if let Some(id) = what.settlement_id() {
             let owner = store.owner_of_settlement(source, id).await?;
-            return Ok(owner.map(|(_, member)| member));
+            return Ok(owner.into_iter().map(|(_, member)| member).collect());
         }
         if let FollowUp::Reversal(reversal) = what
             && let Some(id) = &reversal.reversal_id
             && let Some((_, member)) = store.owner_of_settlement(source, id).await?
         {
-            return Ok(Some(member));
+            return Ok(vec![member]);
         }
-        let Some(visit_id) = what.visit_id() else { return Ok(None) };
-        let mut members = store.members_of_visit(source, visit_id).await?;
-        let only = members.pop();
-        Ok(only.filter(|_| members.is_empty()))
+        let Some(visit_id) = what.visit_id() else { return Ok(Vec::new()) };
+        let members = store.members_of_visit(source, visit_id).await?;
+        let (standing, reversed): (Vec<_>, Vec<_>) =
+            members.into_iter().partition(|(_, stands)| *stands);
+        let names = |members: Vec<(String, bool)>| members.into_iter().map(|(member, _)| member);
+        Ok(match standing.len() {
+            0 | 1 => names(reversed).chain(names(standing)).collect(),
+            _ => Vec::new(),
+        })
     }
 
     fn parked_row(&self, what: &FollowUp, delivery: Delivery) -> ParkedRow {
@@ -173,19 +212,24 @@ impl Ledger {
         self.0.keeper.keep(Keep::Drop(reject_id.to_owned())).await.map(|_| ())
     }
 
-    /// Whether there may be rejects at all.
-    pub fn has_rejects(&self) -> bool {
-        self.0.keeper.has_rejects()
-    }
-
-    /// What came was taken: rejects of the same bytes, and of the same settlement unless it is
-    /// contradicted, are made good.
+    /// What came was taken: rejects of the same bytes are made good, and those about the same
+    /// settlement and topic unless it is contradicted. Asks the database only where there are any.
     pub async fn made_good(
         &self,
-        delivery: &Delivery,
-        settlement: Option<(String, String)>,
+        delivery: impl FnOnce() -> Delivery,
+        about: Option<(String, String, &'static str)>,
     ) -> Result<(), LedgerError> {
-        let keep = Keep::MadeGood { digest: digest(delivery), settlement };
+        let mut known = None;
+        let digest = || {
+            let digest = digest(&delivery());
+            known = Some(digest.clone());
+            digest
+        };
+        let settlement = about.as_ref().map(|(source, id, _)| (source.as_str(), id.as_str()));
+        if !self.0.keeper.may_have(digest, settlement) {
+            return Ok(());
+        }
+        let keep = Keep::MadeGood { digest: known.unwrap_or_default(), about };
         self.0.keeper.keep(keep).await.map(|_| ())
     }
 
@@ -204,6 +248,17 @@ fn fitting(outcome: Result<Submitted, LedgerError>) -> Result<Option<Submitted>,
     }
 }
 
+/// Whether an error is of the moment and of everything, not of one message.
+fn is_passing(error: &LedgerError) -> bool {
+    matches!(
+        error,
+        LedgerError::ShuttingDown
+            | LedgerError::Unavailable
+            | LedgerError::OutcomeUnknown
+            | LedgerError::Contended
+    )
+}
+
 /// Whether an error is about what was sent, so that sending it again unchanged is no use.
 pub(super) fn is_about_content(error: &LedgerError) -> bool {
     matches!(error, LedgerError::Conflict { .. } | LedgerError::ReversalDiffers { .. })
@@ -214,7 +269,7 @@ const RECENT_MAX: usize = 50_000;
 
 /// Whose the settlements are that this process took last, so that a follow-up right behind one goes
 /// to the same lane in its turn. Only a hint: what it leads to looks for itself.
-pub(super) struct Recent(Cache<String, String>);
+pub(super) struct Recent(Cache<u64, Arc<str>>);
 
 impl Recent {
     pub(super) fn new() -> Recent {
@@ -223,22 +278,47 @@ impl Recent {
 
     /// A settlement is on its way to its member's lane.
     pub(super) fn sent(&self, settlement: &Settlement, member_id: &str) {
-        let source = &settlement.source;
-        let visit = settlement.visit_id.as_ref().map(|visit| format!("{source}|visit|{visit}"));
-        let settlement = format!("{source}|{}", settlement.settlement_id);
-        for key in [Some(settlement), visit].into_iter().flatten() {
-            self.0.insert(key, member_id.to_owned());
+        let member: Arc<str> = Arc::from(member_id);
+        self.0.insert(place(&settlement.source, &settlement.settlement_id), member.clone());
+        if let Some(visit_id) = &settlement.visit_id {
+            let stay = place_of_stay(&settlement.source, visit_id);
+            let is_other = self.0.get(&stay).is_some_and(|known| known != member);
+            self.0.insert(stay, if is_other { Arc::from("") } else { member });
         }
     }
 
-    fn member_of(&self, what: &FollowUp) -> Option<String> {
-        let source = what.source();
-        match (what.settlement_id(), what.visit_id()) {
-            (Some(id), _) => self.0.get(&format!("{source}|{id}")),
-            (None, Some(visit)) => self.0.get(&format!("{source}|visit|{visit}")),
-            (None, None) => None,
+    /// The member of the stay that is meant; none for one that two members had.
+    fn member_of_stay(&self, what: &FollowUp) -> Option<String> {
+        if what.settlement_id().is_some() {
+            return None;
         }
+        let member = self.0.get(&place_of_stay(what.source(), what.visit_id()?))?;
+        (!member.is_empty()).then(|| member.to_string())
     }
+
+    /// The member of the settlement that is named.
+    fn member_of(&self, what: &FollowUp) -> Option<String> {
+        let own = match what {
+            FollowUp::Reversal(reversal) => reversal.reversal_id.as_deref(),
+            FollowUp::Supplement(_) => None,
+        };
+        let id = what.settlement_id().or(own)?;
+        self.0.get(&place(what.source(), id)).map(|member| member.to_string())
+    }
+}
+
+fn place_of_stay(source: &str, visit_id: &str) -> u64 {
+    // No settlement's id has a space.
+    place(source, &format!("stay {visit_id}"))
+}
+
+/// Where a settlement is remembered. Two that share a place only cost a look that finds nothing.
+fn place(source: &str, settlement_id: &str) -> u64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3::new();
+    hash.update(source.as_bytes());
+    hash.update(b"|");
+    hash.update(settlement_id.as_bytes());
+    hash.digest()
 }
 
 /// What the last sweep found.
@@ -270,14 +350,9 @@ impl Ledger {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "published documents could not be read; tried again soon");
         }
-        let found = match (store.backlog().await, store.ripe_parked(&after, SWEEP_MAX).await) {
-            (Ok(backlog), Ok(found)) => {
-                self.0.keeper.set_has_rejects(!backlog.rejects.is_empty());
-                *self.0.backlog.write().expect("nobody panics while holding it") =
-                    Arc::new(backlog);
-                found
-            }
-            (Err(error), _) | (_, Err(error)) => {
+        let found = match self.look_through(&after).await {
+            Ok(found) => found,
+            Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::warn!(error, "what waits could not be read; tried again soon");
                 return after;
@@ -291,20 +366,37 @@ impl Ledger {
             let Some(what) = Waiting::follow_up(&row) else { continue };
             let id = Some(row.parked_id.clone());
             let outcome = self.try_follow_up(&what, id, Queue::Bulk, Mode::Record).await;
+            let parked_id = row.parked_id.clone();
             let kept = match outcome {
                 Err(error) if is_about_content(&error) => {
-                    let rejected = Rejected::of_parked(&row, Grounds::of(&error));
-                    let reject = Box::new(rejected.row((self.0.clock)()));
-                    let parked_id = row.parked_id;
-                    self.0.keeper.keep(Keep::Refuse { parked_id, reject }).await.map(|_| ())
+                    self.refuse_parked(&row, parked_id.clone(), &error).await
                 }
                 outcome => outcome.map(|_| ()),
             };
-            if let Err(error) = kept {
-                tracing::warn!(%error, "a parked message was not applied; tried again soon");
-                return after;
+            match kept {
+                Ok(()) => {}
+                Err(error) if is_passing(&error) => {
+                    tracing::warn!(%error, "a parked message was not applied; tried again soon");
+                    return after;
+                }
+                // Its own fault: it must not hold up the others.
+                Err(error) => {
+                    tracing::error!(%error, parked_id, "a parked message cannot be applied");
+                }
             }
         }
         next
+    }
+
+    /// Reads what waits and may be applied by now, and how much there is of everything.
+    async fn look_through(&self, after: &str) -> Result<Vec<ParkedRow>, StoreError> {
+        let store = &self.0.store;
+        let backlog = store.backlog().await?;
+        let known = self.backlog();
+        if backlog.rejects != known.rejects || !backlog.rejects.is_empty() {
+            self.0.keeper.set_known(store.reject_keys(KNOWN_REJECTS_MAX).await?);
+        }
+        *self.0.backlog.write().expect("nobody panics while holding it") = Arc::new(backlog);
+        store.ripe_parked(after, SWEEP_MAX).await
     }
 }

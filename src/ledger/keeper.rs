@@ -1,18 +1,21 @@
 //! Writes what is outside the lanes: parked follow-ups and rejects. A task of its own, so that a caller
 //! who hangs up never drops a transaction.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::sync::{Arc, RwLock};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::LedgerError;
-use super::rejects::{CONFLICT, REVERSAL_DIFFERS};
-use crate::store::{ParkedRow, RejectRow, Store, StoreError};
+use super::rejects::{CONFLICT, REVERSAL_DIFFERS, Rejected, digest};
+use crate::store::{ParkedRow, RejectKey, RejectRow, Store, StoreError, Tx};
 
 /// What is written in one transaction at the most.
 const BATCH_MAX: usize = 256;
+/// For how long a reject of this process is remembered by itself: until the database has told of it.
+const OWN_MAX: Duration = Duration::from_secs(30);
 /// How often a batch that lost to another process is tried before its callers hear of it.
 const ATTEMPTS_MAX: u32 = 5;
 
@@ -30,16 +33,14 @@ pub(super) enum Keep {
         /// What is kept instead.
         reject: Box<RejectRow>,
     },
-    /// A follow-up waits no longer.
-    Unpark(String),
     /// A reject was sent again with success.
     Drop(String),
     /// These bytes, about this settlement, were taken.
     MadeGood {
         /// The digest of the bytes.
         digest: String,
-        /// `(source, settlement_id)`.
-        settlement: Option<(String, String)>,
+        /// Source, settlement and topic.
+        about: Option<(String, String, &'static str)>,
     },
 }
 
@@ -52,21 +53,36 @@ struct Request {
 #[derive(Clone)]
 pub(super) struct Keeper {
     requests: mpsc::Sender<Request>,
-    /// Whether there may be rejects at all: without any, a success has nothing to make good.
-    has_rejects: Arc<AtomicBool>,
+    known: Arc<RwLock<KnownRejects>>,
+}
+
+/// The rejects that a success may make good: without this every success would have to ask.
+#[derive(Default)]
+struct KnownRejects {
+    digests: HashSet<String>,
+    settlements: HashSet<(String, String)>,
+    /// Those of this process that the database may not have told of yet.
+    own: Vec<(Instant, RejectKey)>,
+}
+
+impl KnownRejects {
+    fn add(&mut self, (digest, source, settlement_id): RejectKey) {
+        self.digests.insert(digest);
+        self.settlements.extend(source.zip(settlement_id));
+    }
 }
 
 impl Keeper {
     pub(super) fn start(store: Store, closing: CancellationToken) -> Keeper {
         let (requests, waiting) = mpsc::channel(BATCH_MAX * 2);
         tokio::spawn(run(store, waiting, closing));
-        Keeper { requests, has_rejects: Arc::new(AtomicBool::new(true)) }
+        Keeper { requests, known: Arc::default() }
     }
 
     /// Writes one thing; gives the id of its row.
     pub(super) async fn keep(&self, keep: Keep) -> Result<String, LedgerError> {
-        if matches!(keep, Keep::Reject(_) | Keep::Refuse { .. }) {
-            self.has_rejects.store(true, Ordering::Relaxed);
+        if let Keep::Reject(row) | Keep::Refuse { reject: row, .. } = &keep {
+            self.expect(Rejected::key(row));
         }
         let (reply, answer) = oneshot::channel();
         let sent = self.requests.send(Request { keep, reply }).await;
@@ -76,14 +92,40 @@ impl Keeper {
         answer.await.unwrap_or(Err(LedgerError::ShuttingDown))
     }
 
-    /// Whether there may be rejects.
-    pub(super) fn has_rejects(&self) -> bool {
-        self.has_rejects.load(Ordering::Relaxed)
+    /// A reject is being kept.
+    pub(super) fn expect(&self, key: RejectKey) {
+        let mut known = self.known.write().expect("nobody panics while holding it");
+        known.own.push((Instant::now(), key.clone()));
+        known.add(key);
     }
 
-    /// What the database says about it.
-    pub(super) fn set_has_rejects(&self, has_rejects: bool) {
-        self.has_rejects.store(has_rejects, Ordering::Relaxed);
+    /// Whether a success may make a reject good.
+    pub(super) fn may_have(
+        &self,
+        digest: impl FnOnce() -> String,
+        about: Option<(&str, &str)>,
+    ) -> bool {
+        let known = self.known.read().expect("nobody panics while holding it");
+        if known.digests.is_empty() {
+            return false;
+        }
+        let key = about.map(|(source, id)| (source.to_owned(), id.to_owned()));
+        key.is_some_and(|key| known.settlements.contains(&key)) || known.digests.contains(&digest())
+    }
+
+    /// What the database says there is, besides what this process has kept since it was asked.
+    pub(super) fn set_known(&self, stored: Vec<RejectKey>) {
+        let mut fresh = KnownRejects::default();
+        for key in stored {
+            fresh.add(key);
+        }
+        let mut known = self.known.write().expect("nobody panics while holding it");
+        fresh.own = std::mem::take(&mut known.own);
+        fresh.own.retain(|(since, _)| since.elapsed() < OWN_MAX);
+        for (_, key) in fresh.own.clone() {
+            fresh.add(key);
+        }
+        *known = fresh;
     }
 }
 
@@ -144,25 +186,38 @@ async fn write(store: &Store, keeps: &[Keep]) -> Result<Vec<String>, StoreError>
             Keep::Park(row) => tx.park(row).await?,
             Keep::Reject(row) => tx.keep_reject(row).await?,
             Keep::Refuse { parked_id, reject } => {
+                let reject = with_bytes(&mut tx, parked_id, reject).await?;
+                let id = tx.keep_reject(&reject).await?;
                 tx.unpark(std::slice::from_ref(parked_id)).await?;
-                tx.keep_reject(reject).await?
-            }
-            Keep::Unpark(parked_id) => {
-                tx.unpark(std::slice::from_ref(parked_id)).await?;
-                parked_id.clone()
+                id
             }
             Keep::Drop(reject_id) => {
                 tx.drop_reject(reject_id).await?;
                 reject_id.clone()
             }
-            Keep::MadeGood { digest, settlement } => {
-                let settlement = settlement.as_ref();
-                let settlement = settlement.map(|(source, id)| (source.as_str(), id.as_str()));
-                tx.drop_rejects_of(digest, settlement, [CONFLICT, REVERSAL_DIFFERS]).await?;
+            Keep::MadeGood { digest, about } => {
+                let about = about.as_ref();
+                let about = about.map(|(source, id, topic)| (source.as_str(), id.as_str(), *topic));
+                tx.drop_rejects_of(digest, about, [CONFLICT, REVERSAL_DIFFERS]).await?;
                 String::new()
             }
         });
     }
     tx.commit().await?;
     Ok(ids)
+}
+
+/// A reject that is made of what waited, with the bytes that came; they are read only now.
+pub(super) async fn with_bytes(
+    tx: &mut Tx,
+    parked_id: &str,
+    reject: &RejectRow,
+) -> Result<RejectRow, StoreError> {
+    let mut reject = reject.clone();
+    if let Some((payload, request_payload)) = tx.parked_bytes(parked_id).await? {
+        reject.delivery.payload = payload;
+        reject.delivery.request_payload = request_payload;
+        reject.digest = digest(&reject.delivery);
+    }
+    Ok(reject)
 }

@@ -60,6 +60,12 @@ impl Recorder {
         self.head(lane).time
     }
 
+    /// What one command did is behind: the next one comes later, so that it can be told from it.
+    pub(super) fn step(&mut self, lane: u16) {
+        let head = self.head_mut(lane);
+        head.time = Moment::from_micros(head.time.micros() + 1);
+    }
+
     /// A number for a new claim.
     pub(super) fn next_claim(&mut self, lane: u16) -> ClaimId {
         let head = self.head_mut(lane);

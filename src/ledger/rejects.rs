@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::LedgerError;
 use crate::core::checks::Problem;
 use crate::core::day::Moment;
-use crate::store::{Delivery, ParkedRow, RejectRow};
+use crate::store::{Delivery, ParkedRow, RejectKey, RejectRow};
 
 /// The reason of two values for one fact, as an error of the API has it.
 pub const CONFLICT: &str = "SETTLEMENT_CONFLICT";
@@ -41,6 +41,9 @@ pub struct Rejected {
     pub source: Option<String>,
     /// The settlement it is about, as far as it could be read.
     pub settlement_id: Option<String>,
+    /// What it says of it: `SETTLEMENT`, `REVERSAL` or `SUPPLEMENT`; empty where that could not be
+    /// told.
+    pub topic: &'static str,
     /// Why it cannot be used.
     pub grounds: Grounds,
 }
@@ -83,8 +86,14 @@ impl Rejected {
             delivery: row.delivery.clone(),
             source: Some(row.source.clone()),
             settlement_id: row.settlement_id.clone(),
+            topic: if row.kind == "REVERSAL" { "REVERSAL" } else { "SUPPLEMENT" },
             grounds,
         }
+    }
+
+    /// What makes it good: its digest, and the settlement it is about.
+    pub(super) fn key(row: &RejectRow) -> RejectKey {
+        (row.digest.clone(), row.source.clone(), row.settlement_id.clone())
     }
 
     /// The row that keeps it, if none keeps the same bytes already.
@@ -97,6 +106,7 @@ impl Rejected {
             delivery: self.delivery,
             source: self.source,
             settlement_id: self.settlement_id,
+            topic: self.topic.to_owned(),
             reason,
             problems: told.expect("texts are always JSON"),
             create_time: now,

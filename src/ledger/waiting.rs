@@ -1,12 +1,13 @@
 //! What waited for the settlements of one batch, and what becomes of it in the same commit.
 
-use super::LedgerError;
-use crate::core::book::Book;
 use std::sync::Arc;
 
+use super::LedgerError;
+use super::keeper::with_bytes;
 use super::keys::{Keys, key_of};
 use super::queue::{Ask, Job};
 use super::rejects::{Grounds, Rejected};
+use crate::core::book::Book;
 use crate::core::day::Moment;
 use crate::core::settlement::{Comparison, FollowUp, Settlement, Supplement};
 use crate::store::{Named, ParkedRow, RejectRow, StoreError, Tx};
@@ -17,8 +18,8 @@ pub(super) struct Waiting {
     rows: Vec<ParkedRow>,
     /// Those that wait no longer, by id.
     done: Vec<String>,
-    /// Those that cannot be applied.
-    rejects: Vec<RejectRow>,
+    /// Those that cannot be applied, by the id under which they waited.
+    rejects: Vec<(String, RejectRow)>,
 }
 
 /// A settlement with what waited for it.
@@ -126,7 +127,8 @@ impl Waiting {
     /// A follow-up cannot be applied: it waits no longer, and is kept as a reject.
     pub(super) fn refused(&mut self, row: &ParkedRow, error: &LedgerError, now: Moment) {
         self.done.push(row.parked_id.clone());
-        self.rejects.push(Rejected::of_parked(row, Grounds::of(error)).row(now));
+        let reject = Rejected::of_parked(row, Grounds::of(error)).row(now);
+        self.rejects.push((row.parked_id.clone(), reject));
     }
 
     /// Whether nothing has to be written.
@@ -135,9 +137,13 @@ impl Waiting {
     }
 
     /// Writes what became of it.
-    pub(super) async fn write(&self, tx: &mut Tx) -> Result<(), StoreError> {
-        for reject in &self.rejects {
-            tx.keep_reject(reject).await?;
+    pub(super) async fn write(&mut self, tx: &mut Tx) -> Result<(), StoreError> {
+        // In one order everywhere, rejects first: two lanes may have met the same rows.
+        self.rejects.sort_by(|one, other| one.0.cmp(&other.0));
+        self.done.sort_unstable();
+        for (parked_id, reject) in &self.rejects {
+            let reject = with_bytes(tx, parked_id, reject).await?;
+            tx.keep_reject(&reject).await?;
         }
         tx.unpark(&self.done).await
     }

@@ -34,7 +34,7 @@ pub use self::rows::{
     FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PayoutRow, RejectFilter, RejectRow, Rows,
 };
 pub use self::tx::Tx;
-pub use self::waiting::Named;
+pub use self::waiting::{Named, RejectKey};
 
 /// How a database is opened.
 #[derive(Debug, Clone)]

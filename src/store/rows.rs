@@ -203,7 +203,7 @@ pub struct ClaimCursor {
 pub struct Delivery {
     /// Who delivered it; empty: nobody in particular.
     pub sender: String,
-    /// `MESSAGE`, `SETTLEMENT`, `SUPPLEMENT` or `REVERSAL`.
+    /// `MESSAGE`, `SETTLEMENT`, `EVENT`, `SUPPLEMENT` or `REVERSAL`.
     pub format: String,
     /// The transaction, where the sender said it apart from the message.
     pub infno: String,
@@ -236,7 +236,7 @@ pub struct ParkedRow {
     pub kind: String,
     /// JSON of [`crate::core::settlement::FollowUp`].
     pub body: String,
-    /// What came.
+    /// What came. Its bytes are read only to make a reject of it.
     pub delivery: Delivery,
     /// When it came.
     pub receive_time: Moment,
@@ -264,6 +264,9 @@ pub struct RejectRow {
     pub source: Option<String>,
     /// The settlement it is about.
     pub settlement_id: Option<String>,
+    /// What it says of it: `SETTLEMENT`, `REVERSAL` or `SUPPLEMENT`; empty where that could not be
+    /// told.
+    pub topic: String,
     /// The reason, as in an error of the API.
     pub reason: String,
     /// JSON: the code, the message and every field that is wrong.
@@ -285,6 +288,8 @@ pub struct RejectFilter {
     pub reason: Option<String>,
     /// About this settlement.
     pub settlement_id: Option<String>,
+    /// This one.
+    pub reject_id: Option<String>,
 }
 
 /// What waits and what is rejected: sender, reason or kind, how many, since when.

@@ -11,7 +11,7 @@ macro_rules! parked_columns {
     ($rest:expr) => {
         concat!(
             "select p.parked_id, p.digest, p.source, p.settlement_id, p.visit_id, p.kind, p.body, \
-             p.sender, p.format, p.infno, p.payload, p.request_payload, p.receive_time_us from ",
+             p.sender, p.format, p.infno, p.receive_time_us from ",
             $rest
         )
     };
@@ -29,14 +29,12 @@ struct ParkedRecord {
     sender: String,
     format: String,
     infno: String,
-    payload: Vec<u8>,
-    request_payload: Vec<u8>,
     receive_time_us: i64,
 }
 
 impl From<ParkedRecord> for ParkedRow {
     fn from(row: ParkedRecord) -> ParkedRow {
-        let ParkedRecord { sender, format, infno, payload, request_payload, .. } = row;
+        let ParkedRecord { sender, format, infno, .. } = row;
         ParkedRow {
             parked_id: row.parked_id,
             digest: row.digest,
@@ -45,7 +43,7 @@ impl From<ParkedRecord> for ParkedRow {
             visit_id: row.visit_id,
             kind: row.kind,
             body: row.body,
-            delivery: Delivery { sender, format, infno, payload, request_payload },
+            delivery: Delivery { sender, format, infno, ..Delivery::default() },
             receive_time: Moment::from_micros(row.receive_time_us),
         }
     }
@@ -124,7 +122,19 @@ impl Tx {
         self.done(id.map_err(StoreError::from))
     }
 
-    /// Takes what waited out, by id; what is gone already is no harm.
+    /// The bytes of what waits, to be kept as a reject; `None` when it is gone.
+    pub async fn parked_bytes(
+        &mut self,
+        id: &str,
+    ) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+        const SQL: &str = "select payload, request_payload from parked where parked_id = $1";
+        let bytes = on!(self.next(), conn => {
+            sqlx::query_as(SQL).bind(id).fetch_optional(conn).await
+        });
+        self.done(bytes.map_err(StoreError::from))
+    }
+
+    /// Takes what waited out, by id, sorted; what is gone already is no harm.
     pub async fn unpark(&mut self, ids: &[String]) -> Result<(), StoreError> {
         const SQL: &str = "delete from parked where parked_id = $1";
         for id in ids {
@@ -139,18 +149,19 @@ impl Tx {
     /// Keeps a reject. The same bytes again keep their row and get the new reasons; gives the id.
     pub async fn keep_reject(&mut self, row: &RejectRow) -> Result<String, StoreError> {
         const SQL: &str = "insert into reject (reject_id, digest, sender, format, infno, source, \
-             settlement_id, reason, problems, payload, request_payload, create_time_us, \
+             settlement_id, topic, reason, problems, payload, request_payload, create_time_us, \
              update_time_us, attempts) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, 1) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $13, 1) \
              on conflict (digest) do update set source = excluded.source, \
-             settlement_id = excluded.settlement_id, reason = excluded.reason, \
+             settlement_id = excluded.settlement_id, topic = excluded.topic, reason = excluded.reason, \
              problems = excluded.problems, update_time_us = excluded.update_time_us, \
              attempts = reject.attempts + 1 returning reject_id";
         let it = &row.delivery;
         let id = on!(self.next(), conn => {
             sqlx::query_scalar(SQL)
                 .bind(&row.reject_id).bind(&row.digest).bind(&it.sender).bind(&it.format)
-                .bind(&it.infno).bind(&row.source).bind(&row.settlement_id).bind(&row.reason)
+                .bind(&it.infno).bind(&row.source).bind(&row.settlement_id).bind(&row.topic)
+                .bind(&row.reason)
                 .bind(&row.problems).bind(&it.payload).bind(&it.request_payload)
                 .bind(row.update_time.micros())
                 .fetch_one(conn).await
@@ -167,24 +178,24 @@ impl Tx {
         self.done(gone.map_err(StoreError::from))
     }
 
-    /// Takes out what a success has made good: these bytes, and whatever was refused about this
-    /// settlement but for contradictions, which a person has to look at.
+    /// Takes out what a success has made good: these bytes, and what was refused about this
+    /// settlement under the same topic, but for contradictions, which a person has to look at.
     pub async fn drop_rejects_of(
         &mut self,
         digest: &str,
-        settlement: Option<(&str, &str)>,
+        about: Option<(&str, &str, &str)>,
         but_reasons: [&str; 2],
     ) -> Result<(), StoreError> {
         const SAME: &str = "delete from reject where digest = $1";
-        const OF_SETTLEMENT: &str = "delete from reject where settlement_id = $1 and source = $2 \
-             and reason <> $3 and reason <> $4";
+        const ABOUT: &str = "delete from reject where settlement_id = $1 and source = $2 \
+             and topic = $3 and reason <> $4 and reason <> $5";
         let gone = on!(self.next(), conn => {
             sqlx::query(SAME).bind(digest).execute(conn).await.map(|_| ())
         });
         self.done(gone.map_err(StoreError::from))?;
-        if let Some((source, settlement_id)) = settlement {
+        if let Some((source, settlement_id, topic)) = about {
             let gone = on!(self.next(), conn => {
-                sqlx::query(OF_SETTLEMENT).bind(settlement_id).bind(source)
+                sqlx::query(ABOUT).bind(settlement_id).bind(source).bind(topic)
                     .bind(but_reasons[0]).bind(but_reasons[1])
                     .execute(conn).await.map(|_| ())
             });
@@ -193,6 +204,9 @@ impl Tx {
         Ok(())
     }
 }
+
+/// Digest, platform and settlement of a reject.
+pub type RejectKey = (String, Option<String>, Option<String>);
 
 #[derive(sqlx::FromRow)]
 struct RejectRecord {
@@ -203,6 +217,7 @@ struct RejectRecord {
     infno: String,
     source: Option<String>,
     settlement_id: Option<String>,
+    topic: String,
     reason: String,
     problems: String,
     payload: Vec<u8>,
@@ -221,6 +236,7 @@ impl From<RejectRecord> for RejectRow {
             delivery: Delivery { sender, format, infno, payload, request_payload },
             source: row.source,
             settlement_id: row.settlement_id,
+            topic: row.topic,
             reason: row.reason,
             problems: row.problems,
             create_time: Moment::from_micros(row.create_time_us),
@@ -231,12 +247,26 @@ impl From<RejectRecord> for RejectRow {
 }
 
 macro_rules! reject_columns {
-    ($rest:expr) => {
+    ($bytes:expr, $rest:expr) => {
         concat!(
-            "select reject_id, digest, sender, format, infno, source, settlement_id, reason, \
-             problems, payload, request_payload, create_time_us, update_time_us, \
-             cast(attempts as bigint) as attempts from reject ",
+            "select reject_id, digest, sender, format, infno, source, settlement_id, topic, \
+             reason, problems, ",
+            $bytes,
+            ", create_time_us, update_time_us, cast(attempts as bigint) as attempts from reject ",
             $rest
+        )
+    };
+}
+
+/// A page of rejects; their bytes are read only where they are asked for.
+macro_rules! reject_page {
+    ($bytes:expr) => {
+        reject_columns!(
+            $bytes,
+            "where reject_id > $1 and (cast($2 as text) is null or sender = $2) \
+             and (cast($3 as text) is null or reason = $3) \
+             and (cast($4 as text) is null or settlement_id = $4) \
+             and (cast($5 as text) is null or reject_id = $5) order by reject_id limit $6"
         )
     };
 }
@@ -248,25 +278,48 @@ impl Store {
         filter: &RejectFilter,
         after: &str,
         limit: u32,
+        with_bytes: bool,
     ) -> Result<Vec<RejectRow>, StoreError> {
-        const SQL: &str = reject_columns!(
-            "where reject_id > $1 and (cast($2 as text) is null or sender = $2) \
-             and (cast($3 as text) is null or reason = $3) \
-             and (cast($4 as text) is null or settlement_id = $4) order by reject_id limit $5"
-        );
+        const WITH: &str = reject_page!("payload, request_payload");
+        const WITHOUT_SQLITE: &str = reject_page!("x'' as payload, x'' as request_payload");
+        const WITHOUT_POSTGRES: &str =
+            reject_page!("''::bytea as payload, ''::bytea as request_payload");
         let mut held = self.reader().await?;
-        let rows: Result<Vec<RejectRecord>, _> = on!(held.conn(), conn => {
-            sqlx::query_as(SQL)
-                .bind(after).bind(&filter.sender).bind(&filter.reason)
-                .bind(&filter.settlement_id).bind(i64::from(limit))
-                .persistent(false).fetch_all(conn).await
-        });
+        macro_rules! page {
+            ($conn:expr, $without:expr) => {
+                sqlx::query_as(if with_bytes { WITH } else { $without })
+                    .bind(after)
+                    .bind(&filter.sender)
+                    .bind(&filter.reason)
+                    .bind(&filter.settlement_id)
+                    .bind(&filter.reject_id)
+                    .bind(i64::from(limit))
+                    .persistent(false)
+                    .fetch_all($conn)
+                    .await
+            };
+        }
+        let rows: Result<Vec<RejectRecord>, _> = match held.conn() {
+            Conn::Sqlite(conn) => page!(conn, WITHOUT_SQLITE),
+            Conn::Postgres(conn) => page!(conn, WITHOUT_POSTGRES),
+        };
         Ok(rows?.into_iter().map(RejectRow::from).collect())
+    }
+
+    /// What the newest rejects are: digest, platform, settlement.
+    pub async fn reject_keys(&self, limit: u32) -> Result<Vec<RejectKey>, StoreError> {
+        const SQL: &str = "select digest, source, settlement_id from reject \
+             order by reject_id desc limit $1";
+        let mut held = self.reader().await?;
+        let rows: Result<Vec<RejectKey>, _> = on!(held.conn(), conn => {
+            sqlx::query_as(SQL).bind(i64::from(limit)).fetch_all(conn).await
+        });
+        Ok(rows?)
     }
 
     /// A reject, if it is still there.
     pub async fn reject(&self, reject_id: &str) -> Result<Option<RejectRow>, StoreError> {
-        const SQL: &str = reject_columns!("where reject_id = $1");
+        const SQL: &str = reject_columns!("payload, request_payload", "where reject_id = $1");
         let mut held = self.reader().await?;
         let row: Result<Option<RejectRecord>, _> = on!(held.conn(), conn => {
             sqlx::query_as(SQL).bind(reject_id).fetch_optional(conn).await
@@ -297,13 +350,17 @@ impl Store {
 
     /// Parked follow-ups behind one whose settlement, or one of whose stay, is there by now.
     pub async fn ripe_parked(&self, after: &str, limit: u32) -> Result<Vec<ParkedRow>, StoreError> {
-        const SQL: &str = parked_columns!(
-            "parked p where p.parked_id > $1 and (\
-             exists (select 1 from settlement_key k \
-             where k.settlement_id = p.settlement_id and k.source = p.source) \
-             or exists (select 1 from claim c \
-             where c.visit_id = p.visit_id and c.source = p.source)) \
-             order by p.parked_id limit $2"
+        // Each half goes by one index from what waits, which is little.
+        const SQL: &str = concat!(
+            parked_columns!(
+                "parked p join settlement_key k \
+                 on k.settlement_id = p.settlement_id and k.source = p.source \
+                 where p.parked_id > $1 union "
+            ),
+            parked_columns!(
+                "parked p join claim c on c.visit_id = p.visit_id and c.source = p.source \
+                 where p.parked_id > $1 order by 1 limit $2"
+            )
         );
         let mut held = self.reader().await?;
         let rows: Result<Vec<ParkedRecord>, _> = on!(held.conn(), conn => {
@@ -330,19 +387,20 @@ impl Store {
         row?.map(owner).transpose()
     }
 
-    /// Whose a stay is; at most two members, for then it is nobody's.
+    /// Whose a stay is, and whether a settlement of it stands: mostly one member.
     pub async fn members_of_visit(
         &self,
         source: &str,
         visit_id: &str,
-    ) -> Result<Vec<String>, StoreError> {
-        const SQL: &str = "select distinct member_id from claim \
-             where visit_id = $1 and source = $2 limit 2";
+    ) -> Result<Vec<(String, bool)>, StoreError> {
+        const SQL: &str = "select member_id, cast(max(case when state = 'VOIDED' then 0 else 1 end) \
+             as bigint) from claim where visit_id = $1 and source = $2 \
+             group by member_id order by member_id limit 10";
         let mut held = self.reader().await?;
-        let rows: Result<Vec<(String,)>, _> = on!(held.conn(), conn => {
+        let rows: Result<Vec<(String, i64)>, _> = on!(held.conn(), conn => {
             sqlx::query_as(SQL).bind(visit_id).bind(source).fetch_all(conn).await
         });
-        Ok(rows?.into_iter().map(|(member,)| member).collect())
+        Ok(rows?.into_iter().map(|(member, stands)| (member, stands != 0)).collect())
     }
 
     /// How much waits and how much is rejected, by sender and kind or reason.

@@ -196,7 +196,8 @@ async fn ends_clean(database: &Database, ledgers: &[Ledger], what: &str) {
     assert_eq!(counters.len(), 1, "{what}");
     assert_eq!(counters[0].deductible.fen(), 500_000, "{what}");
     assert_eq!(counters[0].paid.fen(), 300_000, "{what}");
-    let rejects = ledgers[0].store().rejects_page(&RejectFilter::default(), "", 10).await.unwrap();
+    let rejects =
+        ledgers[0].store().rejects_page(&RejectFilter::default(), "", 10, true).await.unwrap();
     assert_eq!(rejects, []);
 }
 
@@ -332,7 +333,8 @@ async fn facts_that_wait_and_contradict_their_settlement_become_a_reject() {
         let submitted = ledger.submit(stated, Mode::Record).await.unwrap();
         assert_eq!(submitted.claim.state(), ClaimState::Approved);
         assert_eq!(waiting(ledger).await, []);
-        let rejects = ledger.store().rejects_page(&RejectFilter::default(), "", 10).await.unwrap();
+        let rejects =
+            ledger.store().rejects_page(&RejectFilter::default(), "", 10, true).await.unwrap();
         assert_eq!(rejects.len(), 1);
         assert_eq!((&*rejects[0].reason, &*rejects[0].delivery.payload), (CONFLICT, &b"{}"[..]));
         let grounds = Grounds::of_row(&rejects[0]);
@@ -348,6 +350,7 @@ fn rejected(payload: &str, reason: &str, settlement_id: Option<&str>) -> Rejecte
         delivery: delivery("H1", payload),
         source: Some("370200".into()),
         settlement_id: settlement_id.map(Into::into),
+        topic: "SETTLEMENT",
         grounds: Grounds { reason: reason.into(), message: "no".into(), fields: vec![field] },
     }
 }
@@ -365,16 +368,22 @@ async fn a_reject_is_kept_once_until_it_is_made_good() {
         assert_eq!(row.delivery.payload, bytes.as_bytes());
         let conflict = first.reject(rejected("{}", CONFLICT, Some("s"))).await.unwrap();
         let left = async || {
-            let rows = last.store().rejects_page(&RejectFilter::default(), "", 10).await.unwrap();
+            let rows =
+                last.store().rejects_page(&RejectFilter::default(), "", 10, true).await.unwrap();
             rows.into_iter().map(|row| row.reject_id).collect::<Vec<_>>()
         };
         assert_eq!(left().await, [id.clone(), conflict.clone()]);
-        let settlement = Some(("370200".into(), "s".into()));
-        first.made_good(&delivery("H1", "corrected"), settlement.clone()).await.unwrap();
+        let made_good = async |ledger: &Ledger, sender, payload, topic: Option<&'static str>| {
+            let about = topic.map(|topic| ("370200".into(), "s".into(), topic));
+            ledger.made_good(|| delivery(sender, payload), about).await.unwrap();
+        };
+        made_good(first, "H1", "reversed", Some("REVERSAL")).await;
+        assert_eq!(left().await.len(), 2, "a reversal that is taken makes no settlement good");
+        made_good(first, "H1", "corrected", Some("SETTLEMENT")).await;
         assert_eq!(left().await, [&*conflict], "a contradiction is for a person to look at");
-        first.made_good(&delivery("H2", "{}"), None).await.unwrap();
+        made_good(first, "H2", "{}", None).await;
         assert_eq!(left().await, [&*conflict], "the bytes of somebody else");
-        first.made_good(&delivery("H1", "{}"), None).await.unwrap();
+        made_good(first, "H1", "{}", None).await;
         assert_eq!(left().await, [""; 0]);
     })
     .await;

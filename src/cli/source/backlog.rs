@@ -54,18 +54,15 @@ fn dash(text: &str) -> &str {
 /// Writes the bytes of a reject to standard output, exactly as they came.
 pub(super) async fn payload(reject_id: &str, server: &Client) -> Result<(), Failure> {
     let mut client = IntakeServiceClient::new(connect(server).await?);
-    let mut request =
-        pb::ListRejectsRequest { include_payload: true, ..pb::ListRejectsRequest::default() };
-    loop {
-        let answer = client.list_rejects(request.clone()).await.map_err(|status| told(&status))?;
-        let page = answer.into_inner();
-        if let Some(reject) = page.rejects.iter().find(|it| it.reject_id == reject_id) {
-            return std::io::stdout().write_all(&reject.payload).map_err(Failure::told);
-        }
-        if page.next_page_token.is_empty() {
-            return Err(Failure::told(format!("no reject has the id {reject_id}")));
-        }
-        request.page_token = page.next_page_token;
+    let request = pb::ListRejectsRequest {
+        include_payload: true,
+        reject_id: reject_id.to_owned(),
+        ..pb::ListRejectsRequest::default()
+    };
+    let answer = client.list_rejects(request).await.map_err(|status| told(&status))?;
+    match answer.into_inner().rejects.first() {
+        Some(reject) => std::io::stdout().write_all(&reject.payload).map_err(Failure::told),
+        None => Err(Failure::told(format!("no reject has the id {reject_id}"))),
     }
 }
 

@@ -124,7 +124,7 @@ fn assert_closed(decision: &Decision) {
     assert_eq!(decision.eligible + decision.ineligible(), decision.burden);
 }
 
-fn line(no: &str, name: &str, total: i64, in_scope: i64) -> Line {
+pub(crate) fn line(no: &str, name: &str, total: i64, in_scope: i64) -> Line {
     Line {
         line_no: no.into(),
         item_code: None,

@@ -37,5 +37,5 @@ fn replaces(claim: &Claim, earlier: &Claim) -> bool {
         && ours.visit_id.is_some()
         && ours.visit_id == theirs.visit_id
         && ours.source == theirs.source
-        && (!is_interim || claim.create_time >= earlier.update_time)
+        && (!is_interim || claim.create_time > earlier.update_time)
 }

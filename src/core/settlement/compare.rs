@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Diagnosis, FundPayment, Line, Settlement};
+use super::{Diagnosis, FundPayment, Line, SenderNotes, Settlement};
 
 /// What a settlement with a known key brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,12 +21,15 @@ impl Settlement {
     /// Only facts that bear on a decision count: a name or a hospital's own item name may be
     /// spelled otherwise. An absent fact never contradicts a known one.
     pub fn compare(&self, again: &Settlement) -> Comparison {
-        let again = &again.with_certificate_as(self);
-        let mut merged = self.clone();
+        let again = again.with_certificate_as(self);
+        let (mut known, mut again) = (self.clone(), again);
+        known.yield_to(&mut again);
+        let (known, again) = (&known, &again);
+        let mut merged = known.clone();
         let mut changed = Vec::new();
         macro_rules! facts {
             ($($($part:ident).+ => $name:literal),+ $(,)?) => {$(
-                match (&self.$($part).+, &again.$($part).+) {
+                match (&known.$($part).+, &again.$($part).+) {
                     (_, None) => {}
                     (None, new) => merged.$($part).+.clone_from(new),
                     (known, new) => if known != new { changed.push($name) },
@@ -111,6 +114,30 @@ impl Settlement {
             // A bill never becomes an event, nor an event a bill.
             (Some(_), None) | (None, Some(_)) => vec!["event"],
         }
+    }
+
+    /// What a profile filled in is no statement: it gives way to one, and never contradicts.
+    fn yield_to(&mut self, again: &mut Settlement) {
+        let is_filled_in = |sender: &SenderNotes, name: &str| {
+            sender.filled_in.iter().any(|filled_in| filled_in == name)
+        };
+        macro_rules! each {
+            ($($part:ident),+) => {$(
+                let name = stringify!($part);
+                let ours = is_filled_in(&self.sender, name);
+                let theirs = is_filled_in(&again.sender, name);
+                match (self.$part.is_some(), again.$part.is_some()) {
+                    (true, true) if theirs => again.$part = None,
+                    (true, true) if ours => {
+                        self.$part = None;
+                        self.sender.filled_in.retain(|filled_in| filled_in != name);
+                    }
+                    (false, true) if theirs => self.sender.filled_in.push(name.to_owned()),
+                    _ => {}
+                }
+            )+};
+        }
+        each!(hospital_code, hospital_level, region);
     }
 
     /// This settlement with the certificate spelled as in `known`, where only the case differs.

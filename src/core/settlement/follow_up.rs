@@ -100,7 +100,7 @@ impl FollowUp {
 impl Reversal {
     /// Finds what is reversed among all claims of a member: the settlement that is named, else the
     /// one that has the reversal's own id, else the one live claim of the stay with exactly this
-    /// total (`domain.md` 1.9).
+    /// total that was settled before (`domain.md` 1.9).
     pub fn find(&self, claims: &[Arc<Claim>]) -> Reversed {
         let with_id = |id: &String| {
             claims.iter().position(|claim| {
@@ -129,6 +129,7 @@ impl Reversal {
                 && claim.settlement.visit_id == self.visit_id
                 && claim.settlement.source == self.source
                 && Some(claim.settlement.amounts.total) == self.total
+                && self.may_follow(&claim.settlement)
         };
         let is_voided = |index: &usize| claims[*index].state() == ClaimState::Voided;
         let of_stay = claims.iter().enumerate().filter(|(_, claim)| fits(claim));
@@ -146,6 +147,12 @@ impl Reversal {
             }
             _ => Reversed::Unknown,
         }
+    }
+
+    /// Nothing is taken back before it is settled: what was settled later is the corrected bill.
+    fn may_follow(&self, settlement: &Settlement) -> bool {
+        let times = settlement.settle_time.zip(self.reverse_time);
+        times.is_none_or(|(settled, reversed)| settled <= reversed)
     }
 
     fn standing(&self, claims: &[Arc<Claim>], index: usize) -> Reversed {
@@ -183,6 +190,7 @@ impl Supplement {
                 && facts.visit_id.is_some()
                 && claim.settlement.visit_id == facts.visit_id
                 && claim.state() != ClaimState::Voided
+                && self.lies_in(&claim.settlement)
         });
         let (index, _) = of_stay.next()?;
         of_stay.next().is_none().then_some(index)
@@ -199,11 +207,24 @@ impl Supplement {
         }
         facts.visit_id.is_some()
             && facts.visit_id == settlement.visit_id
+            && self.lies_in(settlement)
             && claims.iter().all(|claim| {
                 claim.settlement.visit_id != facts.visit_id
                     || claim.settlement.source != facts.source
                     || claim.state() == ClaimState::Voided
+                    || !self.lies_in(&claim.settlement)
             })
+    }
+
+    /// Whether what names only the stay may belong to a settlement. An interim one covers a part of
+    /// the stay, so the days of the lines have to lie in it.
+    fn lies_in(&self, settlement: &Settlement) -> bool {
+        if settlement.interim != Some(true) {
+            return true;
+        }
+        let Some(span) = settlement.stay() else { return false };
+        let mut days = self.facts.lines.iter().map(|line| line.service_date);
+        !self.facts.lines.is_empty() && days.all(|day| day.is_some_and(|day| span.contains(day)))
     }
 
     /// The facts as if the whole settlement came again with them: what is not stated is as known.

@@ -16,6 +16,9 @@ pub struct SenderNotes {
     /// What the sender itself computed that the plan pays (`domain.md` 4.1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payout: Option<SenderPayout>,
+    /// Facts that the sender's profile filled in, by name: the message did not state them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub filled_in: Vec<String>,
     /// Codes that are in no dictionary: kept as they came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unknown_codes: Vec<UnknownCode>,

@@ -175,3 +175,31 @@ fn debug_output_shows_nothing_personal() {
     let shown = format!("{settlement:?}");
     assert!(!shown.contains('甲') && !shown.contains("I50") && !shown.contains("p1"), "{shown}");
 }
+
+/// A profile may be corrected: the same message by the new one is no conflict.
+#[test]
+fn what_a_profile_filled_in_gives_way_to_what_is_stated() {
+    let filled_in = |level: &str| {
+        let mut settlement = settlement("a", 1_000, 400);
+        settlement.hospital_level = Some(level.into());
+        settlement.sender.filled_in = vec!["hospital_level".into()];
+        settlement
+    };
+    let stated = |level: &str| Settlement {
+        hospital_level: Some(level.into()),
+        ..settlement("a", 1_000, 400)
+    };
+    assert_eq!(filled_in("03").compare(&filled_in("02")), Comparison::Same);
+    assert_eq!(stated("03").compare(&filled_in("02")), Comparison::Same);
+    let silent = settlement("a", 1_000, 400);
+    let Comparison::Supplement(merged) = filled_in("03").compare(&stated("02")) else {
+        panic!("a supplement")
+    };
+    assert_eq!(*merged, stated("02"));
+    let Comparison::Supplement(merged) = silent.compare(&filled_in("03")) else {
+        panic!("a supplement")
+    };
+    assert_eq!(*merged, filled_in("03"));
+    let conflict = Comparison::Conflict(vec!["hospital_level"]);
+    assert_eq!(stated("03").compare(&stated("02")), conflict);
+}

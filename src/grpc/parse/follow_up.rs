@@ -38,6 +38,11 @@ pub(in crate::grpc) fn reversal(message: Option<&pb::Reversal>) -> Result<Revers
             if message.total_fen == 0 {
                 checks.refuse("total_fen", "is required without a settlement_id");
             }
+            // By the stay alone a repeated reversal could not be told from another one.
+            if message.reversal_id.is_empty() && message.reverse_time.is_none() {
+                checks
+                    .refuse("reversal_id", "is required without a settlement_id, or reverse_time");
+            }
         }
         Reversal {
             source: source(&message.source, checks),

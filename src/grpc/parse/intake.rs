@@ -27,6 +27,7 @@ pub(in crate::grpc) fn reject_filter(
         sender: checks.text("sender", &request.sender, own::SENDER_MAX),
         reason,
         settlement_id: checks.code("settlement_id", settlement_id, limits::SETTLEMENT_ID_MAX),
+        reject_id: uuid(&mut checks, "reject_id", &request.reject_id),
     };
     checks.done(filter)
 }

@@ -2,7 +2,7 @@
 
 use super::{text, timestamp};
 use crate::core::settlement::FollowUp;
-use crate::grpc::intake::is_message;
+use crate::grpc::intake::form;
 use crate::grpc::status::Fault;
 use crate::ledger::{Grounds, PROFILE};
 use crate::pb;
@@ -21,7 +21,7 @@ pub(in crate::grpc) fn reject(row: &RejectRow, with_payload: bool) -> pb::Reject
         create_time: Some(timestamp(row.create_time)),
         update_time: Some(timestamp(row.update_time)),
         attempts: i32::try_from(row.attempts).unwrap_or(i32::MAX),
-        is_message: is_message(&row.delivery),
+        form: form(&row.delivery).into(),
         payload: bytes(&row.delivery.payload),
         request_payload: bytes(&row.delivery.request_payload),
     }

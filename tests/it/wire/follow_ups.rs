@@ -209,7 +209,7 @@ async fn a_message_that_cannot_be_used_is_kept_as_it_came_until_it_is_made_good(
         assert_eq!(kept.len(), 2, "the same bytes are one reject, a trial is none");
         assert_eq!((kept[0].attempts, kept[0].payload.as_slice()), (2, bad.as_bytes()));
         assert_eq!((&*kept[0].sender, &*kept[0].infno), ("hospital", "2304"));
-        assert!(kept[0].is_message);
+        assert_eq!(kept[0].form(), pb::RejectForm::Message);
         assert_eq!(kept[1].payload, garbage);
         let refusal = kept[1].refusal.as_ref().unwrap();
         assert_eq!(refusal.reason(), pb::ErrorReason::MessageUnreadable);
@@ -286,7 +286,7 @@ async fn malformed_follow_ups_name_every_field() {
         };
         let error = client.reverse_settlement(empty).await.unwrap_err();
         let violations = told(&error).violations;
-        assert_eq!(violations.len(), 3, "{violations:?}");
+        assert_eq!(violations.len(), 4, "{violations:?}");
         assert!(violations.iter().any(|it| it.starts_with("reversal.source is required")));
         let error = client.supplement_settlement(supplement("", "")).await.unwrap_err();
         let expected = ["settlement.settlement_id is required, or visit_id"];

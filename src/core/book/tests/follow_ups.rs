@@ -241,6 +241,55 @@ fn facts_that_come_apart_are_facts() {
     assert_eq!(play.supplement(more), Err(Refusal::NothingFits), "which of the two?");
 }
 
+/// The corrected bill of the stay may come to the same: what was settled later is not meant.
+#[test]
+fn nothing_is_taken_back_before_it_is_settled() {
+    let at = |time: &str| Moment::parse_local(time);
+    let settled =
+        |id: &str, time: &str| Settlement { settle_time: at(time), ..of_visit(id, "v1", 600_000) };
+    let taken_back =
+        Reversal { reverse_time: at("2024-03-16 09:00:00"), ..reversal(None, None, "v1", 601_000) };
+    let mut play = Play::covered();
+    play.submit(settled("b", "2024-03-17 09:00:00")).unwrap();
+    assert_eq!(play.reverse(taken_back.clone()), Err(Refusal::NothingFits), "a never came");
+    play.submit(settled("a", "2024-03-15 09:00:00")).unwrap();
+    assert_eq!(play.reverse(taken_back.clone()), Ok(1), "of two the one that was settled before");
+    let voided = play.book.claims.iter().filter(|it| it.state() == ClaimState::Voided);
+    let voided: Vec<_> = voided.map(|it| it.settlement.settlement_id.as_str()).collect();
+    assert_eq!(voided, ["a"]);
+    assert_eq!(play.reverse(taken_back), Ok(0), "again, without an id of its own");
+}
+
+#[test]
+fn lines_of_a_stay_belong_to_the_interim_settlement_they_lie_in() {
+    let day = |text: &str| Day::parse(text);
+    let interim = |id: &str, first: &str, last: &str| Settlement {
+        interim: Some(true),
+        admission_date: day(first),
+        discharge_date: day(last),
+        ..of_visit(id, "v1", 600_000)
+    };
+    let lines = |days: &[&str]| {
+        let line = |(no, text): (usize, &&str)| crate::core::settlement::Line {
+            service_date: day(text),
+            ..crate::core::adjudicate::tests::line(&no.to_string(), "药", 100, 0)
+        };
+        Settlement {
+            source: "370200".into(),
+            visit_id: Some("v1".into()),
+            lines: days.iter().enumerate().map(line).collect(),
+            ..Settlement::silent()
+        }
+    };
+    let mut play = Play::covered();
+    play.submit(interim("a", "2024-03-01", "2024-03-10")).unwrap();
+    assert_eq!(play.supplement(lines(&["2024-03-12"])), Err(Refusal::NothingFits));
+    assert_eq!(play.supplement(lines(&["2024-03-09", "2024-03-12"])), Err(Refusal::NothingFits));
+    play.submit(interim("b", "2024-03-11", "2024-03-20")).unwrap();
+    assert!(play.supplement(lines(&["2024-03-12"])).is_ok());
+    assert_eq!(play.book.claims[1].settlement.lines.len(), 1);
+}
+
 /// One message about one of three stays.
 #[derive(Debug, Clone)]
 enum Told {
