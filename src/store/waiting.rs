@@ -96,7 +96,14 @@ async fn parked_of(conn: Conn<'_>, named: &[Named<'_>]) -> Result<Vec<ParkedRow>
 impl Tx {
     /// What waits for any of these settlements, oldest first.
     pub async fn parked_of(&mut self, named: &[Named<'_>]) -> Result<Vec<ParkedRow>, StoreError> {
+        // Mostly nothing waits at all, and then hundreds of look-ups are spared.
+        const ANY: &str = "select parked_id from parked order by parked_id limit 1";
         if named.is_empty() {
+            return Ok(Vec::new());
+        }
+        let any: Result<Option<(String,)>, _> =
+            on!(self.next(), conn => sqlx::query_as(ANY).fetch_optional(conn).await);
+        if self.done(any.map_err(StoreError::from))?.is_none() {
             return Ok(Vec::new());
         }
         let outcome = parked_of(self.next(), named).await;
