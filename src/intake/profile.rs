@@ -18,7 +18,7 @@ pub struct Profile {
     pub version: String,
     /// Its name for people.
     pub name: String,
-    /// The platform that issues the ids, where a message does not say, six digits.
+    /// The platform that issued every id of this sender, six digits; `None` where messages say it.
     pub source: Option<String>,
     /// Whether the stated total of all funds holds the personal account (`domain.md` 1.7).
     pub fund_total_includes_account: bool,
