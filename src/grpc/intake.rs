@@ -205,6 +205,7 @@ impl Intake {
         request: &pb::RetryRejectRequest,
     ) -> Result<Taken, Fault> {
         let reject_id = row.reject_id.clone();
+        let about = row.settlement_id.clone();
         let delivery = corrected(row.delivery, request);
         let payload = delivery.payload.as_slice();
         let taken = match delivery.format.as_str() {
@@ -232,6 +233,15 @@ impl Intake {
             // The wrong file makes nothing good.
             Ok(taken @ (Taken::NoSettlement(_) | Taken::Quote(_))) if is_changed(request) => {
                 Ok(taken)
+            }
+            // Nor does another settlement than the one it is about.
+            Ok(Taken::Claim(it, topic))
+                if is_changed(request)
+                    && about
+                        .as_ref()
+                        .is_some_and(|id| *id != it.claim.settlement.settlement_id) =>
+            {
+                Ok(Taken::Claim(it, topic))
             }
             Ok(taken) => {
                 self.ledger.drop_reject(&reject_id).await?;
@@ -311,10 +321,15 @@ pub(super) fn of_reversal(message: Option<&pb::Reversal>) -> Delivery {
 
 /// A hospital's message as it came.
 pub(super) fn of_message(request: &SubmitMessageRequest) -> Delivery {
+    // A name that is refused for its length is not kept either.
+    let label = |text: &String, chars_max: usize| {
+        let fits = text.chars().nth(chars_max).is_none() && !text.chars().any(char::is_control);
+        if fits { text.clone() } else { String::new() }
+    };
     Delivery {
-        sender: request.sender.clone(),
+        sender: label(&request.sender, parse::SENDER_MAX),
         format: format::MESSAGE.to_owned(),
-        infno: request.infno.clone(),
+        infno: label(&request.infno, parse::INFNO_MAX),
         payload: request.payload.clone(),
         request_payload: request.request_payload.clone(),
     }

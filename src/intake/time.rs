@@ -9,7 +9,9 @@ const EPOCH_MILLIS_DIGITS: usize = 13;
 /// without signs (`20240315101506123`), or milliseconds since 1970. `None` for anything else.
 pub(super) fn moment(text: &str) -> Option<Moment> {
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Moment::parse_local(text);
+        // Some leave the seconds out.
+        let whole = || Moment::parse_local(&format!("{text}:00")).filter(|_| text.len() == 16);
+        return Moment::parse_local(text).or_else(whole);
     }
     if text.len() == EPOCH_MILLIS_DIGITS {
         let moment = Moment::from_micros(text.parse::<i64>().ok()?.checked_mul(1000)?);
@@ -51,6 +53,7 @@ mod tests {
             assert_eq!(moment(text).unwrap().local(), "2024-03-15 10:15:06", "{text}");
         }
         assert_eq!(moment("20240315101506123"), moment("2024-03-15 10:15:06.123"));
+        assert_eq!(moment("2024-03-15 10:15"), moment("2024-03-15 10:15:00"));
         for text in ["2024-03-15", "20240315", "1710432000000", "1710518399999"] {
             assert_eq!(day(text).unwrap().to_string(), "2024-03-15", "{text}");
         }

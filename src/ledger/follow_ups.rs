@@ -393,8 +393,12 @@ impl Ledger {
         let store = &self.0.store;
         let backlog = store.backlog().await?;
         let known = self.backlog();
-        if backlog.rejects != known.rejects || !backlog.rejects.is_empty() {
+        if backlog.rejects != known.rejects {
             self.0.keeper.set_known(store.reject_keys(KNOWN_REJECTS_MAX).await?);
+            // What another server recorded meanwhile.
+            if let Err(error) = self.0.keeper.keep(Keep::DropRecorded).await {
+                tracing::warn!(%error, "rejects that are made good stay listed");
+            }
         }
         *self.0.backlog.write().expect("nobody panics while holding it") = Arc::new(backlog);
         store.ripe_parked(after, SWEEP_MAX).await

@@ -35,6 +35,8 @@ pub(super) enum Keep {
     },
     /// A reject was sent again with success.
     Drop(String),
+    /// Settlements may have been recorded since they were rejected.
+    DropRecorded,
     /// These bytes, about this settlement, were taken.
     MadeGood {
         /// The digest of the bytes.
@@ -194,6 +196,10 @@ async fn write(store: &Store, keeps: &[Keep]) -> Result<Vec<String>, StoreError>
             Keep::Drop(reject_id) => {
                 tx.drop_reject(reject_id).await?;
                 reject_id.clone()
+            }
+            Keep::DropRecorded => {
+                tx.drop_recorded_rejects([CONFLICT, REVERSAL_DIFFERS]).await?;
+                String::new()
             }
             Keep::MadeGood { digest, about } => {
                 let about = about.as_ref();

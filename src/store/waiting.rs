@@ -185,6 +185,24 @@ impl Tx {
         self.done(gone.map_err(StoreError::from))
     }
 
+    /// Takes out rejects of settlements that were recorded after them, by whichever server: all but
+    /// contradictions.
+    pub async fn drop_recorded_rejects(
+        &mut self,
+        but_reasons: [&str; 2],
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "delete from reject where topic = 'SETTLEMENT' and reason <> $1 \
+             and reason <> $2 and exists (select 1 from settlement_key k join claim c \
+             on c.lane = k.lane and c.claim_no = k.claim_no \
+             where k.settlement_id = reject.settlement_id and k.source = reject.source \
+             and c.create_time_us >= reject.update_time_us)";
+        let gone = on!(self.next(), conn => {
+            sqlx::query(SQL).bind(but_reasons[0]).bind(but_reasons[1])
+                .execute(conn).await.map(|_| ())
+        });
+        self.done(gone.map_err(StoreError::from))
+    }
+
     /// Takes out what a success has made good: these bytes, and what was refused about this
     /// settlement under the same topic, but for contradictions, which a person has to look at.
     pub async fn drop_rejects_of(

@@ -23,6 +23,9 @@ pub(super) async fn rejects(sender: &str, server: &Client) -> Result<(), Failure
         for reject in &page.rejects {
             print!("{}", reject_text(reject));
         }
+        if page.rejects.is_empty() && request.page_token.is_empty() {
+            eprintln!("nothing is rejected");
+        }
         if page.next_page_token.is_empty() {
             return Ok(());
         }
@@ -98,6 +101,9 @@ pub(super) async fn parked(sender: &str, server: &Client) -> Result<(), Failure>
     loop {
         let answer = client.list_parked(request.clone()).await.map_err(|status| told(&status))?;
         let page = answer.into_inner();
+        if page.parked.is_empty() && request.page_token.is_empty() {
+            eprintln!("nothing waits");
+        }
         for it in &page.parked {
             let kind = it.kind().as_str_name().trim_start_matches("PARKED_KIND_").to_lowercase();
             println!(

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Diagnosis, FundPayment, Line, SenderNotes, Settlement};
+use crate::core::money::Fen;
 
 /// What a settlement with a known key brings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,10 +77,9 @@ impl Settlement {
         if self.person.name.is_none() {
             merged.person.name.clone_from(&again.person.name);
         }
-        if !same_or_unsaid(&self.funds, &again.funds) {
-            changed.push("funds");
-        } else if self.funds.is_empty() {
-            merged.funds.clone_from(&again.funds);
+        match merged_funds(&self.funds, &again.funds) {
+            Some(funds) => merged.funds = funds,
+            None => changed.push("funds"),
         }
         match merged_diagnoses(&self.diagnoses, &again.diagnoses) {
             Some(diagnoses) => merged.diagnoses = diagnoses,
@@ -159,14 +159,27 @@ impl Line {
     }
 }
 
-/// Whether two lists of funds say the same, in whatever order, or one of them nothing.
-fn same_or_unsaid(known: &[FundPayment], again: &[FundPayment]) -> bool {
+/// Funds as far as they are known; `None` where two lists say different things. A platform's sums
+/// per fund, named by their national fields, give way to its details where they come to the same.
+fn merged_funds(known: &[FundPayment], again: &[FundPayment]) -> Option<Vec<FundPayment>> {
     let sorted = |funds: &[FundPayment]| {
         let mut rows: Vec<_> = funds.iter().map(|it| (it.fund_code.clone(), it.amount)).collect();
         rows.sort();
         rows
     };
-    known.is_empty() || again.is_empty() || sorted(known) == sorted(again)
+    let sum = |funds: &[FundPayment]| funds.iter().map(|it| it.amount).sum::<Fen>();
+    let are_sums = |funds: &[FundPayment]| funds.iter().all(|it| it.fund_code.ends_with("_pay"));
+    if again.is_empty() || sorted(known) == sorted(again) {
+        return Some(known.to_vec());
+    }
+    if known.is_empty() {
+        return Some(again.to_vec());
+    }
+    match (are_sums(known), are_sums(again)) {
+        (true, false) if sum(known) == sum(again) => Some(again.to_vec()),
+        (false, true) if sum(known) == sum(again) => Some(known.to_vec()),
+        _ => None,
+    }
 }
 
 /// Known diagnoses with those that are new; `None` where the main one, the first, differs.

@@ -203,3 +203,21 @@ fn what_a_profile_filled_in_gives_way_to_what_is_stated() {
     let conflict = Comparison::Conflict(vec!["hospital_level"]);
     assert_eq!(stated("03").compare(&stated("02")), conflict);
 }
+
+/// An answer may come with the details of its funds and without them.
+#[test]
+fn sums_per_fund_give_way_to_details() {
+    let with = |funds: &[(&str, i64)]| {
+        let fund = |(code, amount): &(&str, i64)| FundPayment {
+            fund_code: (*code).into(),
+            amount: fen(*amount),
+        };
+        Settlement { funds: funds.iter().map(fund).collect(), ..settlement("a", 1_000, 400) }
+    };
+    let (sums, details) = (with(&[("hifp_pay", 600)]), with(&[("390100", 500), ("390200", 100)]));
+    let Comparison::Supplement(merged) = sums.compare(&details) else { panic!("a supplement") };
+    assert_eq!(*merged, details);
+    assert_eq!(details.compare(&sums), Comparison::Same);
+    let other = with(&[("hifp_pay", 599)]);
+    assert_eq!(details.compare(&other), Comparison::Conflict(vec!["funds"]));
+}

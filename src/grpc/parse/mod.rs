@@ -8,6 +8,8 @@ mod member;
 mod query;
 mod settlement;
 
+pub(super) use limits::{INFNO_MAX, SENDER_MAX};
+
 pub(super) use event::event;
 pub(super) use follow_up::{reversal, supplement};
 pub(super) use intake::{document, document_kind, parked_filter, reject_filter, reject_id};
@@ -35,9 +37,9 @@ pub(super) mod limits {
     /// The bureau's own key of a person.
     pub(super) const EXTERNAL_ID_MAX: usize = 64;
     /// The name of a sender's profile.
-    pub(super) const SENDER_MAX: usize = 64;
+    pub(in crate::grpc) const SENDER_MAX: usize = 64;
     /// The name of a transaction: four digits, and room for what is added.
-    pub(super) const INFNO_MAX: usize = 8;
+    pub(in crate::grpc) const INFNO_MAX: usize = 8;
     /// A class of entitlement.
     pub(super) const CLASS_CODE_MAX: usize = 40;
     /// Classes of one member: a life has a few.

@@ -178,9 +178,13 @@ async fn what_contradicts_is_kept_with_both_values_and_can_be_sent_again() {
         let again = intake(&served).retry_reject(retry(&reject_id, vec![])).await;
         assert_eq!(refused(again), (Code::AlreadyExists, "SETTLEMENT_CONFLICT".into()));
         assert_eq!(rejects(&served).await[0].attempts, 2);
-        let corrected = prost::Message::encode_to_vec(&stay("b", CERT_A, 700_000));
-        let again = intake(&served).retry_reject(retry(&reject_id, corrected)).await.unwrap();
+        let another = prost::Message::encode_to_vec(&stay("b", CERT_A, 700_000));
+        let again = intake(&served).retry_reject(retry(&reject_id, another)).await.unwrap();
         assert_eq!(again.get_ref().claim.as_ref().unwrap().state(), pb::ClaimState::Approved);
+        assert_eq!(rejects(&served).await.len(), 1, "another settlement makes it no good");
+        let corrected = prost::Message::encode_to_vec(&stay("a", CERT_A, 600_000));
+        let again = intake(&served).retry_reject(retry(&reject_id, corrected)).await.unwrap();
+        assert!(again.get_ref().replayed);
         assert_eq!(rejects(&served).await, []);
         let gone = intake(&served).retry_reject(retry(&reject_id, vec![])).await;
         assert_eq!(refused(gone), (Code::NotFound, "REJECT_NOT_FOUND".into()));
