@@ -1,14 +1,14 @@
 //! What comes in, in whichever form: taken by the ledger, or kept as a reject with its reasons. Every
 //! way in and every retry goes through here.
 
-use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::Arc;
 
 use super::parse::{self, Id};
+use super::profiles::Profiles;
 use super::status::Fault;
 use crate::core::settlement::{FollowUp, Settlement};
-use crate::intake::{self, About, Profile, Reading, Topic};
-use crate::ledger::{Followed, Ledger, Mode, PROFILE, Queue, Rejected, Submitted};
+use crate::intake::{self, About, Reading, Topic};
+use crate::ledger::{Followed, Ledger, Mode, Queue, Rejected, Submitted};
 use crate::pb::{self, SubmitMessageRequest};
 use crate::store::{Delivery, RejectRow};
 
@@ -376,45 +376,5 @@ pub(super) fn about(what: &FollowUp) -> About {
         topic: Some(topic(what)),
         source: Some(what.source().to_owned()),
         settlement_id: what.settlement_id().map(str::to_owned),
-    }
-}
-
-/// The profiles in force, read once for each publication.
-#[derive(Default)]
-struct Profiles(RwLock<Known>);
-
-#[derive(Default)]
-struct Known {
-    /// How many documents were looked at.
-    documents: usize,
-    profiles: HashMap<String, Arc<Profile>>,
-    national: Option<Arc<Profile>>,
-}
-
-impl Profiles {
-    /// The profile of a sender; the national one for a sender without.
-    fn of(&self, ledger: &Ledger, sender: &str) -> Arc<Profile> {
-        let documents = ledger.documents();
-        let known = self.0.read().expect("nobody panics while holding it");
-        if known.documents == documents.len()
-            && let Some(national) = &known.national
-        {
-            return known.profiles.get(sender).unwrap_or(national).clone();
-        }
-        drop(known);
-        let mut known = self.0.write().expect("nobody panics while holding it");
-        for row in documents.iter().skip(known.documents).filter(|row| row.kind == PROFILE) {
-            if let Ok(profile) = Profile::read(&row.body) {
-                known.profiles.insert(row.id.clone(), Arc::new(profile));
-            } else {
-                // Published by a newer server: what is known of the sender goes on.
-                tracing::error!(id = row.id, version = row.version, "unknown profile");
-            }
-        }
-        known.documents = documents.len();
-        let national = known.profiles.get("national").cloned();
-        let national = national.unwrap_or_else(|| Arc::new(Profile::national()));
-        known.national = Some(national.clone());
-        known.profiles.get(sender).unwrap_or(&national).clone()
     }
 }

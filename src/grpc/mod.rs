@@ -14,6 +14,7 @@ mod member_service;
 mod names;
 mod parse;
 mod plan_service;
+mod profiles;
 mod render;
 mod settlement_service;
 mod settlement_stream;

@@ -4,7 +4,6 @@
 use std::sync::{Arc, RwLock, Weak};
 use std::time::Duration;
 
-use quick_cache::sync::Cache;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -14,7 +13,7 @@ use super::queue::Ask;
 use super::rejects::{Grounds, Rejected, digest};
 use super::waiting::Waiting;
 use super::{Inner, Ledger, LedgerError, Mode, Pending, Queue, Submitted};
-use crate::core::settlement::{FollowUp, Settlement};
+use crate::core::settlement::FollowUp;
 use crate::store::{Backlog, Delivery, ParkedRow, StoreError};
 
 /// How often what waits is looked through. Only what came at the same moment as its settlement, to
@@ -262,63 +261,6 @@ fn is_passing(error: &LedgerError) -> bool {
 /// Whether an error is about what was sent, so that sending it again unchanged is no use.
 pub(super) fn is_about_content(error: &LedgerError) -> bool {
     matches!(error, LedgerError::Conflict { .. } | LedgerError::ReversalDiffers { .. })
-}
-
-/// Settlements whose member is remembered: more than all streams of a server have in flight.
-const RECENT_MAX: usize = 50_000;
-
-/// Whose the settlements are that this process took last, so that a follow-up right behind one goes
-/// to the same lane in its turn. Only a hint: what it leads to looks for itself.
-pub(super) struct Recent(Cache<u64, Arc<str>>);
-
-impl Recent {
-    pub(super) fn new() -> Recent {
-        Recent(Cache::new(RECENT_MAX))
-    }
-
-    /// A settlement is on its way to its member's lane.
-    pub(super) fn sent(&self, settlement: &Settlement, member_id: &str) {
-        let member: Arc<str> = Arc::from(member_id);
-        self.0.insert(place(&settlement.source, &settlement.settlement_id), member.clone());
-        if let Some(visit_id) = &settlement.visit_id {
-            let stay = place_of_stay(&settlement.source, visit_id);
-            let is_other = self.0.get(&stay).is_some_and(|known| known != member);
-            self.0.insert(stay, if is_other { Arc::from("") } else { member });
-        }
-    }
-
-    /// The member of the stay that is meant; none for one that two members had.
-    fn member_of_stay(&self, what: &FollowUp) -> Option<String> {
-        if what.settlement_id().is_some() {
-            return None;
-        }
-        let member = self.0.get(&place_of_stay(what.source(), what.visit_id()?))?;
-        (!member.is_empty()).then(|| member.to_string())
-    }
-
-    /// The member of the settlement that is named.
-    fn member_of(&self, what: &FollowUp) -> Option<String> {
-        let own = match what {
-            FollowUp::Reversal(reversal) => reversal.reversal_id.as_deref(),
-            FollowUp::Supplement(_) => None,
-        };
-        let id = what.settlement_id().or(own)?;
-        self.0.get(&place(what.source(), id)).map(|member| member.to_string())
-    }
-}
-
-fn place_of_stay(source: &str, visit_id: &str) -> u64 {
-    // No settlement's id has a space.
-    place(source, &format!("stay {visit_id}"))
-}
-
-/// Where a settlement is remembered. Two that share a place only cost a look that finds nothing.
-fn place(source: &str, settlement_id: &str) -> u64 {
-    let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    hash.update(source.as_bytes());
-    hash.update(b"|");
-    hash.update(settlement_id.as_bytes());
-    hash.digest()
 }
 
 /// What the last sweep found.

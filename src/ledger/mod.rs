@@ -11,6 +11,7 @@ mod follow_ups;
 mod keeper;
 mod keys;
 mod queue;
+mod recent;
 mod record;
 mod rejects;
 mod waiting;
@@ -42,6 +43,7 @@ use directory::Directory;
 use documents::Documents;
 use keeper::Keeper;
 use queue::{Ask, Job, Writers};
+use recent::Recent;
 
 /// Reads the time; a value, so that a simulation can bring its own.
 pub type Clock = fn() -> Moment;
@@ -57,7 +59,7 @@ struct Inner {
     writers: Writers,
     feed: Feed,
     keeper: Keeper,
-    recent: follow_ups::Recent,
+    recent: Recent,
     backlog: follow_ups::KnownBacklog,
     clock: Clock,
     closing: CancellationToken,
@@ -140,7 +142,7 @@ impl Ledger {
             writers,
             feed,
             keeper,
-            recent: follow_ups::Recent::new(),
+            recent: Recent::new(),
             backlog,
             clock,
             closing,
