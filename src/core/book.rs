@@ -189,7 +189,7 @@ impl Book {
         if self.has_voids && settlement.visit_id.is_some() && !self.is_full {
             return Err(Refusal::NeedsHistory);
         }
-        let claim = Arc::new(Claim {
+        let place = self.insert(Arc::new(Claim {
             id,
             member_id: self.member_id.clone(),
             settlement: settlement.clone(),
@@ -200,8 +200,7 @@ impl Book {
             create_time: now,
             update_time: now,
             revision: 0,
-        });
-        let place = self.insert(claim.clone());
+        }));
         let is_last = place + 1 == self.claims.len();
         let counters_before;
         let counters = if is_last {
@@ -225,8 +224,10 @@ impl Book {
             effects.push(Effect::Member(self.roster.clone()));
         }
         let payouts = payout::instruct(&[], pay_target(&evaluation), now);
-        let claim = Arc::new(Claim { evaluation, payouts: payouts.clone(), ..(*claim).clone() });
-        self.claims[place] = claim.clone();
+        let claim = Arc::make_mut(&mut self.claims[place]);
+        claim.evaluation = evaluation;
+        claim.payouts.clone_from(&payouts);
+        let claim = self.claims[place].clone();
         let change = ClaimChange {
             cause: Cause::Submitted,
             from: None,

@@ -40,6 +40,25 @@ pub(super) enum Taken {
     NoSettlement(String),
 }
 
+impl Taken {
+    /// What became of a settlement.
+    pub(super) fn of_settled(submitted: Submitted, mode: Mode) -> Taken {
+        match mode {
+            Mode::Record => Taken::Claim(submitted, Topic::Settlement),
+            Mode::Preview => Taken::Quote(submitted),
+        }
+    }
+
+    /// What became of a follow-up about this.
+    pub(super) fn of_followed(followed: Followed, topic: Topic, mode: Mode) -> Taken {
+        match (followed, mode) {
+            (Followed::Applied(submitted), Mode::Record) => Taken::Claim(submitted, topic),
+            (Followed::Applied(submitted), Mode::Preview) => Taken::Quote(submitted),
+            (Followed::Parked(parked_id), _) => Taken::Parked(parked_id),
+        }
+    }
+}
+
 /// Something that cannot be used, before it is kept.
 pub(super) struct Refused {
     pub(super) fault: Fault,
@@ -74,16 +93,8 @@ impl Intake {
         let mode = super::mode(request.validate_only);
         match self.read(request)? {
             Reading::NoSettlement { detail } => Ok(Taken::NoSettlement(detail)),
-            Reading::Quote(settlement) => {
-                self.submit(*settlement, Mode::Preview).await.map(Taken::Quote)
-            }
-            Reading::Settlement(settlement) if mode == Mode::Preview => {
-                self.submit(*settlement, mode).await.map(Taken::Quote)
-            }
-            Reading::Settlement(settlement) => {
-                let submitted = self.submit(*settlement, mode).await?;
-                Ok(Taken::Claim(submitted, Topic::Settlement))
-            }
+            Reading::Quote(settlement) => self.submit(*settlement, Mode::Preview).await,
+            Reading::Settlement(settlement) => self.submit(*settlement, mode).await,
             Reading::FollowUp(what) => self.follow_up(what, of_message(request), mode).await,
         }
     }
@@ -93,7 +104,7 @@ impl Intake {
         &self,
         message: Option<&pb::Settlement>,
         mode: Mode,
-    ) -> Result<Submitted, Refused> {
+    ) -> Result<Taken, Refused> {
         let settlement = parse::settlement(message, Id::Required);
         let settlement = settlement.map_err(|it| Refused::new(it, stated(message)))?;
         self.submit(settlement, mode).await
@@ -104,7 +115,7 @@ impl Intake {
         &self,
         message: Option<&pb::InsuredEvent>,
         mode: Mode,
-    ) -> Result<Submitted, Refused> {
+    ) -> Result<Taken, Refused> {
         let event = parse::event(message);
         let event = event.map_err(|it| Refused::new(it, About::default()))?;
         let submitted = self.submit(event, mode).await;
@@ -138,13 +149,12 @@ impl Intake {
         self.follow_up(FollowUp::Reversal(Arc::new(what)), delivery, mode).await
     }
 
-    async fn submit(&self, settlement: Settlement, mode: Mode) -> Result<Submitted, Refused> {
-        let about = About {
-            topic: Some(Topic::Settlement),
-            source: Some(settlement.source.clone()),
-            settlement_id: Some(settlement.settlement_id.clone()).filter(|id| !id.is_empty()),
-        };
-        self.ledger.submit(settlement, mode).await.map_err(|error| Refused::new(error, about))
+    async fn submit(&self, settlement: Settlement, mode: Mode) -> Result<Taken, Refused> {
+        let about = about_settlement(&settlement);
+        match self.ledger.submit(settlement, mode).await {
+            Ok(submitted) => Ok(Taken::of_settled(submitted, mode)),
+            Err(error) => Err(Refused::new(error, about)),
+        }
     }
 
     async fn follow_up(
@@ -153,15 +163,10 @@ impl Intake {
         delivery: Delivery,
         mode: Mode,
     ) -> Result<Taken, Refused> {
-        let about = about(&what);
-        let topic = topic(&what);
+        let (about, topic) = (about(&what), topic(&what));
         let followed = self.ledger.follow_up(what, delivery, Queue::Window, mode).await;
         match followed.outcome().await {
-            Ok(Followed::Applied(submitted)) if mode == Mode::Preview => {
-                Ok(Taken::Quote(submitted))
-            }
-            Ok(Followed::Applied(submitted)) => Ok(Taken::Claim(submitted, topic)),
-            Ok(Followed::Parked(parked_id)) => Ok(Taken::Parked(parked_id)),
+            Ok(followed) => Ok(Taken::of_followed(followed, topic, mode)),
             Err(error) => Err(Refused::new(error, about)),
         }
     }
@@ -184,6 +189,9 @@ impl Intake {
     /// Rejects of what was taken now are made good. What was taken stays taken in any case. A
     /// supplement is one of several, so it makes only its own bytes good; so does what was known.
     pub(super) async fn made_good(&self, taken: &Taken, delivery: impl FnOnce() -> Delivery) {
+        if !self.ledger.has_rejects() {
+            return;
+        }
         let about = match taken {
             Taken::Claim(it, topic) if !it.replayed && *topic != Topic::Supplement => {
                 let facts = &it.claim.settlement;
@@ -204,57 +212,45 @@ impl Intake {
         row: RejectRow,
         request: &pb::RetryRejectRequest,
     ) -> Result<Taken, Fault> {
-        let reject_id = row.reject_id.clone();
-        let about = row.settlement_id.clone();
+        let (reject_id, about) = (row.reject_id, row.settlement_id);
         let delivery = corrected(row.delivery, request);
-        let payload = delivery.payload.as_slice();
-        let taken = match delivery.format.as_str() {
-            format::MESSAGE => self.message(&to_message(&delivery)).await,
-            format::SETTLEMENT => match decoded(payload) {
-                Ok(it) => self.settlement(Some(&it), Mode::Record).await.map(of_settled),
-                Err(refused) => Err(refused),
-            },
-            format::EVENT => match decoded(payload) {
-                Ok(it) => self.event(Some(&it), Mode::Record).await.map(of_settled),
-                Err(refused) => Err(refused),
-            },
-            format::SUPPLEMENT => match decoded(payload) {
-                Ok(it) => self.supplement(Some(&it), Mode::Record).await,
-                Err(refused) => Err(refused),
-            },
-            format::REVERSAL => match decoded(payload) {
-                Ok(it) => self.reversal(Some(&it), Mode::Record).await,
-                Err(refused) => Err(refused),
-            },
-            // Kept by a newer server, which can read it.
-            _ => Err(Refused::new(Fault::command_failed(), About::default())),
-        };
-        match taken {
-            // The wrong file makes nothing good.
-            Ok(taken @ (Taken::NoSettlement(_) | Taken::Quote(_))) if is_changed(request) => {
-                Ok(taken)
-            }
-            // Nor does another settlement than the one it is about.
-            Ok(Taken::Claim(it, topic))
-                if is_changed(request)
-                    && about
-                        .as_ref()
-                        .is_some_and(|id| *id != it.claim.settlement.settlement_id) =>
-            {
-                Ok(Taken::Claim(it, topic))
-            }
+        match self.again(&delivery).await {
             Ok(taken) => {
-                self.ledger.drop_reject(&reject_id).await?;
+                if !is_changed(request) || is_about(&taken, about.as_deref()) {
+                    self.ledger.drop_reject(&reject_id).await?;
+                }
                 Ok(taken)
             }
             Err(refused) if is_changed(request) => Err(refused.fault),
             Err(refused) => Err(self.keep(refused, delivery).await),
         }
     }
+
+    /// Takes what came, in the form in which it came.
+    async fn again(&self, delivery: &Delivery) -> Result<Taken, Refused> {
+        let (payload, mode) = (delivery.payload.as_slice(), Mode::Record);
+        match delivery.format.as_str() {
+            format::MESSAGE => self.message(&to_message(delivery)).await,
+            format::SETTLEMENT => self.settlement(Some(&decoded(payload)?), mode).await,
+            format::EVENT => self.event(Some(&decoded(payload)?), mode).await,
+            format::SUPPLEMENT => self.supplement(Some(&decoded(payload)?), mode).await,
+            format::REVERSAL => self.reversal(Some(&decoded(payload)?), mode).await,
+            // Kept by a newer server, which can read it.
+            _ => Err(Refused::new(Fault::command_failed(), About::default())),
+        }
+    }
 }
 
-fn of_settled(submitted: Submitted) -> Taken {
-    Taken::Claim(submitted, Topic::Settlement)
+/// Whether what a correction came to makes good a reject about this settlement, where it is known:
+/// the wrong file does not, nor another settlement.
+fn is_about(taken: &Taken, settlement_id: Option<&str>) -> bool {
+    match taken {
+        Taken::Claim(it, _) => {
+            settlement_id.is_none_or(|id| id == it.claim.settlement.settlement_id)
+        }
+        Taken::Parked(_) => true,
+        Taken::Quote(_) | Taken::NoSettlement(_) => false,
+    }
 }
 
 /// What a follow-up says of its settlement.
@@ -367,6 +363,15 @@ pub(super) fn stated(message: Option<&pb::Settlement>) -> About {
         topic: Some(Topic::Settlement),
         source: message.and_then(|it| id(&it.source)),
         settlement_id: message.and_then(|it| id(&it.settlement_id)),
+    }
+}
+
+/// What a settlement that was read is about.
+pub(super) fn about_settlement(settlement: &Settlement) -> About {
+    About {
+        topic: Some(Topic::Settlement),
+        source: Some(settlement.source.clone()),
+        settlement_id: Some(settlement.settlement_id.clone()).filter(|id| !id.is_empty()),
     }
 }
 

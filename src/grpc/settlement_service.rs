@@ -8,9 +8,7 @@ use super::parse::{self, Id};
 use super::settlement_stream::{self, Answers};
 use super::status::Fault;
 use super::{mode, render};
-use crate::intake::Topic;
 use crate::ledger::{Ledger, Mode, Submitted};
-use crate::pb;
 use crate::pb::settlement_service_server::SettlementService;
 use crate::pb::{
     MessageOutcome, QuoteSettlementRequest, QuoteSettlementResponse, ReverseSettlementRequest,
@@ -35,47 +33,21 @@ impl Settlements {
 
     /// What contradicts what is recorded is kept; what is only malformed goes back to its caller,
     /// who has it.
-    async fn submitted(
+    async fn settled(
         &self,
-        taken: Result<Submitted, Refused>,
-        topic: Topic,
+        taken: Result<Taken, Refused>,
         mode: Mode,
-        delivery: impl Fn() -> Delivery,
-    ) -> Result<Submitted, Fault> {
+        delivery: impl FnOnce() -> Delivery,
+    ) -> Result<SubmitMessageResponse, Fault> {
         match taken {
-            Ok(submitted) => {
-                if mode == Mode::Record {
-                    let taken = Taken::Claim(submitted.clone(), topic);
-                    self.intake.made_good(&taken, delivery).await;
-                }
-                Ok(submitted)
+            Ok(taken) => {
+                self.intake.made_good(&taken, delivery).await;
+                Ok(message_response(&taken))
             }
             Err(refused) if mode == Mode::Record && refused.fault.is_contradiction() => {
                 Err(self.intake.keep(refused, delivery()).await)
             }
             Err(refused) => Err(refused.fault),
-        }
-    }
-
-    /// The same for what may have to wait.
-    async fn taken(
-        &self,
-        taken: Result<Taken, Refused>,
-        topic: Topic,
-        mode: Mode,
-        delivery: impl Fn() -> Delivery,
-    ) -> Result<(Option<pb::Claim>, bool, String), Fault> {
-        match taken {
-            Ok(Taken::Parked(parked_id)) => Ok((None, false, parked_id)),
-            Ok(Taken::NoSettlement(_)) => Err(Fault::command_failed()),
-            Ok(Taken::Claim(it, _) | Taken::Quote(it)) => {
-                let it = self.submitted(Ok(it), topic, mode, delivery).await?;
-                Ok((Some(render::claim(&it.claim)), it.replayed, String::new()))
-            }
-            Err(refused) => match self.submitted(Err(refused), topic, mode, delivery).await {
-                Ok(_) => Err(Fault::command_failed()),
-                Err(fault) => Err(fault),
-            },
         }
     }
 }
@@ -113,12 +85,9 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (facts, mode) = (request.settlement.as_ref(), mode(request.validate_only));
         let taken = self.intake.settlement(facts, mode).await;
-        let submitted =
-            self.submitted(taken, Topic::Settlement, mode, || intake::of_settlement(facts)).await?;
-        Ok(Response::new(SubmitSettlementResponse {
-            claim: Some(render::claim(&submitted.claim)),
-            replayed: submitted.replayed,
-        }))
+        let settled = self.settled(taken, mode, || intake::of_settlement(facts)).await?;
+        let SubmitMessageResponse { claim, replayed, .. } = settled;
+        Ok(Response::new(SubmitSettlementResponse { claim, replayed }))
     }
 
     type SubmitSettlementsStream = Answers;
@@ -151,9 +120,8 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (facts, mode) = (request.settlement.as_ref(), mode(request.validate_only));
         let taken = self.intake.supplement(facts, mode).await;
-        let taken =
-            self.taken(taken, Topic::Supplement, mode, || intake::of_supplement(facts)).await?;
-        let (claim, replayed, parked_id) = taken;
+        let settled = self.settled(taken, mode, || intake::of_supplement(facts)).await?;
+        let SubmitMessageResponse { claim, replayed, parked_id, .. } = settled;
         Ok(Response::new(SupplementSettlementResponse { claim, replayed, parked_id }))
     }
 
@@ -164,9 +132,8 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (reversal, mode) = (request.reversal.as_ref(), mode(request.validate_only));
         let taken = self.intake.reversal(reversal, mode).await;
-        let taken =
-            self.taken(taken, Topic::Reversal, mode, || intake::of_reversal(reversal)).await?;
-        let (claim, replayed, parked_id) = taken;
+        let settled = self.settled(taken, mode, || intake::of_reversal(reversal)).await?;
+        let SubmitMessageResponse { claim, replayed, parked_id, .. } = settled;
         Ok(Response::new(ReverseSettlementResponse { claim, replayed, parked_id }))
     }
 
@@ -177,12 +144,9 @@ impl SettlementService for Settlements {
         let request = request.into_inner();
         let (event, mode) = (request.event.as_ref(), mode(request.validate_only));
         let taken = self.intake.event(event, mode).await;
-        let submitted =
-            self.submitted(taken, Topic::Settlement, mode, || intake::of_event(event)).await?;
-        Ok(Response::new(SubmitEventResponse {
-            claim: Some(render::claim(&submitted.claim)),
-            replayed: submitted.replayed,
-        }))
+        let settled = self.settled(taken, mode, || intake::of_event(event)).await?;
+        let SubmitMessageResponse { claim, replayed, .. } = settled;
+        Ok(Response::new(SubmitEventResponse { claim, replayed }))
     }
 
     async fn submit_message(

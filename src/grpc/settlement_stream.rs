@@ -100,7 +100,7 @@ enum Standing {
     /// The ledger has it.
     Sent(Pending<Submitted>),
     /// The ledger has it; it may have to wait for its settlement.
-    Followed(Pending<Followed>),
+    Followed(Pending<Followed>, Topic),
     /// It was a message without a settlement to record; why.
     NoSettlement(String),
     /// It cannot be used.
@@ -109,24 +109,21 @@ enum Standing {
 
 impl Item {
     async fn answer(self, standing: Standing, intake: &Intake) -> SubmitSettlementsResponse {
-        let (taken, about) = match standing {
+        let taken = match standing {
             Standing::Sent(pending) => {
-                let claim = |submitted| Taken::Claim(submitted, Topic::Settlement);
-                (pending.outcome().await.map(claim), self.about)
+                let outcome = pending.outcome().await;
+                outcome.map(|submitted| Taken::of_settled(submitted, Mode::Record))
             }
-            Standing::Followed(pending) => {
-                let topic = self.about.topic.unwrap_or(Topic::Supplement);
-                (pending.outcome().await.map(|it| of_followed(it, topic)), self.about)
+            Standing::Followed(pending, topic) => {
+                let outcome = pending.outcome().await;
+                outcome.map(|followed| Taken::of_followed(followed, topic, Mode::Record))
             }
-            Standing::NoSettlement(detail) => (Ok(Taken::NoSettlement(detail)), self.about),
-            Standing::Refused(fault) => {
-                return self.refused(fault, intake).await;
-            }
+            Standing::NoSettlement(detail) => Ok(Taken::NoSettlement(detail)),
+            Standing::Refused(fault) => return self.refused(fault, intake).await,
         };
-        let item = Item { about, ..self };
         match taken {
-            Ok(taken) => item.taken(&taken, intake).await,
-            Err(error) => item.refused(error.into(), intake).await,
+            Ok(taken) => self.taken(&taken, intake).await,
+            Err(error) => self.refused(error.into(), intake).await,
         }
     }
 
@@ -159,13 +156,6 @@ impl Item {
             source: self.about.source.unwrap_or_default(),
             index: self.index,
         }
-    }
-}
-
-fn of_followed(followed: Followed, topic: Topic) -> Taken {
-    match followed {
-        Followed::Applied(submitted) => Taken::Claim(submitted, topic),
-        Followed::Parked(parked_id) => Taken::Parked(parked_id),
     }
 }
 
@@ -221,24 +211,17 @@ impl Found {
             }
             Ok(Reading::NoSettlement { detail }) => nameless(Standing::NoSettlement(detail)),
             Ok(Reading::Quote(settlement)) => Found {
-                about: about_settlement(&settlement),
+                about: intake::about_settlement(&settlement),
                 what: What::Other(Standing::NoSettlement(QUOTE.to_owned())),
             },
             Ok(Reading::FollowUp(what)) => {
                 Found { about: intake::about(&what), what: What::FollowUp(what) }
             }
-            Ok(Reading::Settlement(settlement)) => {
-                Found { about: about_settlement(&settlement), what: What::Settlement(settlement) }
-            }
+            Ok(Reading::Settlement(settlement)) => Found {
+                about: intake::about_settlement(&settlement),
+                what: What::Settlement(settlement),
+            },
         }
-    }
-}
-
-fn about_settlement(settlement: &Settlement) -> About {
-    About {
-        topic: Some(Topic::Settlement),
-        source: Some(settlement.source.clone()),
-        settlement_id: Some(settlement.settlement_id.clone()),
     }
 }
 
@@ -364,10 +347,10 @@ impl Reader {
                 What::FollowUp(what) => {
                     // In its turn: behind the settlements before it, before those behind it.
                     self.send(&mut run, &mut settlements).await?;
-                    let delivery = self::delivery(&request);
+                    let (topic, delivery) = (intake::topic(&what), delivery(&request));
                     let bulk = Queue::Bulk;
                     let followed = self.ledger.follow_up(what, delivery, bulk, Mode::Record).await;
-                    Some(Standing::Followed(followed))
+                    Some(Standing::Followed(followed, topic))
                 }
                 What::Other(standing) => Some(standing),
             };

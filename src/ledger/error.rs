@@ -1,5 +1,6 @@
 //! Why the ledger did not do what it was asked.
 
+use crate::core::checks::{Problem, join};
 use crate::core::claim::ClaimId;
 use crate::core::day::Day;
 use crate::core::member::CoverageOverlap;
@@ -109,5 +110,26 @@ impl From<StoreError> for LedgerError {
         };
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed");
         outcome
+    }
+}
+
+impl LedgerError {
+    /// The fields that differ from what is recorded, by the message they stand in; none for an
+    /// error that is about something else.
+    pub fn differing(&self) -> Vec<Problem> {
+        let in_message = |message: &str, field: &str| Problem {
+            field: join(message, field),
+            problem: "differs from what is recorded".to_owned(),
+        };
+        match self {
+            LedgerError::Conflict { fields, .. } => {
+                // What belongs to an event is named as its own message has it.
+                let is_of_event = |field: &str| field == "event" || field.starts_with("event.");
+                let message = |field| if is_of_event(field) { "" } else { "settlement" };
+                fields.iter().map(|field| in_message(message(field), field)).collect()
+            }
+            LedgerError::ReversalDiffers { field, .. } => vec![in_message("reversal", field)],
+            _ => Vec::new(),
+        }
     }
 }

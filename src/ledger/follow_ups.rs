@@ -157,12 +157,11 @@ impl Ledger {
     async fn members_of(&self, what: &FollowUp) -> Result<Vec<String>, LedgerError> {
         let (store, source) = (&self.0.store, what.source());
         if let Some(id) = what.settlement_id() {
-            let owner = store.owner_of_settlement(source, id).await?;
-            return Ok(owner.into_iter().map(|(_, member)| member).collect());
+            return Ok(store.member_of_settlement(source, id).await?.into_iter().collect());
         }
         if let FollowUp::Reversal(reversal) = what
             && let Some(id) = &reversal.reversal_id
-            && let Some((_, member)) = store.owner_of_settlement(source, id).await?
+            && let Some(member) = store.member_of_settlement(source, id).await?
         {
             return Ok(vec![member]);
         }
@@ -209,6 +208,11 @@ impl Ledger {
     /// A reject was sent again with success.
     pub async fn drop_reject(&self, reject_id: &str) -> Result<(), LedgerError> {
         self.0.keeper.keep(Keep::Drop(reject_id.to_owned())).await.map(|_| ())
+    }
+
+    /// Whether there are rejects that a success may make good.
+    pub fn has_rejects(&self) -> bool {
+        self.0.keeper.has_any()
     }
 
     /// What came was taken: rejects of the same bytes are made good, and those about the same
@@ -287,11 +291,6 @@ impl Ledger {
         if self.0.closing.is_cancelled() {
             return after;
         }
-        let store = &self.0.store;
-        if let Err(error) = self.0.documents.refresh(store).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(error, "published documents could not be read; tried again soon");
-        }
         let found = match self.look_through(&after).await {
             Ok(found) => found,
             Err(error) => {
@@ -306,9 +305,9 @@ impl Ledger {
         };
         for row in found {
             let Some(what) = Waiting::follow_up(&row) else { continue };
-            let id = Some(row.parked_id.clone());
-            let outcome = self.try_follow_up(&what, id, Queue::Bulk, Mode::Record).await;
             let parked_id = row.parked_id.clone();
+            let waits = Some(parked_id.clone());
+            let outcome = self.try_follow_up(&what, waits, Queue::Bulk, Mode::Record).await;
             let kept = match outcome {
                 Err(error) if is_about_content(&error) => {
                     self.refuse_parked(&row, parked_id.clone(), &error).await
@@ -330,9 +329,11 @@ impl Ledger {
         next
     }
 
-    /// Reads what waits and may be applied by now, and how much there is of everything.
+    /// Reads what was published, what waits and may be applied by now, and how much there is of
+    /// everything.
     async fn look_through(&self, after: &str) -> Result<Vec<ParkedRow>, StoreError> {
         let store = &self.0.store;
+        self.0.documents.refresh(store).await?;
         let backlog = store.backlog().await?;
         let known = self.backlog();
         if backlog.rejects != known.rejects {

@@ -95,10 +95,15 @@ impl Keeper {
     }
 
     /// A reject is being kept.
-    pub(super) fn expect(&self, key: RejectKey) {
+    fn expect(&self, key: RejectKey) {
         let mut known = self.known.write().expect("nobody panics while holding it");
         known.own.push((Instant::now(), key.clone()));
         known.add(key);
+    }
+
+    /// Whether there is anything to be made good.
+    pub(super) fn has_any(&self) -> bool {
+        !self.known.read().expect("nobody panics while holding it").digests.is_empty()
     }
 
     /// Whether a success may make a reject good.
@@ -108,9 +113,6 @@ impl Keeper {
         about: Option<(&str, &str)>,
     ) -> bool {
         let known = self.known.read().expect("nobody panics while holding it");
-        if known.digests.is_empty() {
-            return false;
-        }
         let key = about.map(|(source, id)| (source.to_owned(), id.to_owned()));
         key.is_some_and(|key| known.settlements.contains(&key)) || known.digests.contains(&digest())
     }

@@ -49,16 +49,20 @@ impl Recent {
     }
 }
 
-fn place_of_stay(source: &str, visit_id: &str) -> u64 {
-    // No settlement's id has a space.
-    place(source, &format!("stay {visit_id}"))
+fn place(source: &str, settlement_id: &str) -> u64 {
+    hash(["settlement", source, settlement_id])
 }
 
-/// Where a settlement is remembered. Two that share a place only cost a look that finds nothing.
-fn place(source: &str, settlement_id: &str) -> u64 {
+fn place_of_stay(source: &str, visit_id: &str) -> u64 {
+    hash(["stay", source, visit_id])
+}
+
+/// Where something is remembered. Two that share a place only cost a look that finds nothing.
+fn hash(parts: [&str; 3]) -> u64 {
     let mut hash = xxhash_rust::xxh3::Xxh3::new();
-    hash.update(source.as_bytes());
-    hash.update(b"|");
-    hash.update(settlement_id.as_bytes());
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update(b"|");
+    }
     hash.digest()
 }

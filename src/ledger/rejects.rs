@@ -51,21 +51,13 @@ pub struct Rejected {
 impl Grounds {
     /// The grounds of a refusal that is about what was sent.
     pub(super) fn of(error: &LedgerError) -> Grounds {
-        let field = |field: &str, problem: &str| Problem {
-            field: format!("settlement.{field}"),
-            problem: problem.to_owned(),
+        let reason = match error {
+            LedgerError::Conflict { .. } => CONFLICT,
+            LedgerError::ReversalDiffers { .. } => REVERSAL_DIFFERS,
+            _ => "COMMAND_FAILED",
         };
-        let (reason, fields) = match error {
-            LedgerError::Conflict { fields, .. } => {
-                let differs = |name: &&str| field(name, "differs from what is recorded");
-                (CONFLICT, fields.iter().map(differs).collect())
-            }
-            LedgerError::ReversalDiffers { field: name, .. } => {
-                (REVERSAL_DIFFERS, vec![field(name, "differs from what is recorded")])
-            }
-            _ => ("COMMAND_FAILED", Vec::new()),
-        };
-        Grounds { reason: reason.to_owned(), message: error.to_string(), fields }
+        let (reason, fields) = (reason.to_owned(), error.differing());
+        Grounds { reason, message: error.to_string(), fields }
     }
 
     /// The grounds of a stored reject.

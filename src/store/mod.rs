@@ -10,13 +10,14 @@
 mod conn;
 mod error;
 mod log;
+mod parked;
 pub mod postgres;
 mod read;
+mod rejects;
 mod rows;
 pub mod scratch;
 mod sqlite;
 mod tx;
-mod waiting;
 mod write;
 
 use std::sync::Arc;
@@ -29,12 +30,13 @@ use crate::core::book::Book;
 use crate::core::claim::{Claim, ClaimId};
 
 pub use self::error::StoreError;
+pub use self::parked::Named;
+pub use self::rejects::RejectKey;
 pub use self::rows::{
     Backlog, ClaimCursor, ClaimFilter, ClaimRow, CounterRow, Delivery, DocumentRow, EventRow,
     FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PayoutRow, RejectFilter, RejectRow, Rows,
 };
 pub use self::tx::Tx;
-pub use self::waiting::{Named, RejectKey};
 
 /// How a database is opened.
 #[derive(Debug, Clone)]

@@ -52,12 +52,13 @@ impl Book {
         let known = self.claims[index].clone();
         let payouts = payout::instruct(&known.payouts, Some(Fen::ZERO), now);
         let evaluation = Evaluation {
+            route: known.evaluation.route,
             plan: known.evaluation.plan.clone(),
             payment_mode: known.evaluation.payment_mode,
             ..no_figure(ClaimState::Voided, Vec::new())
         };
         let claim = Arc::new(Claim {
-            evaluation: Evaluation { route: known.evaluation.route, ..evaluation },
+            evaluation,
             reversal: Some(reversal.clone()),
             payouts: payout::merged(&known.payouts, &payouts),
             update_time: now,

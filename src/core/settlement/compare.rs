@@ -22,15 +22,13 @@ impl Settlement {
     /// Only facts that bear on a decision count: a name or a hospital's own item name may be
     /// spelled otherwise. An absent fact never contradicts a known one.
     pub fn compare(&self, again: &Settlement) -> Comparison {
-        let again = again.with_certificate_as(self);
-        let (mut known, mut again) = (self.clone(), again);
-        known.yield_to(&mut again);
-        let (known, again) = (&known, &again);
-        let mut merged = known.clone();
+        let (mut merged, mut again) = (self.clone(), again.with_certificate_as(self));
+        merged.yield_to(&mut again);
+        let again = &again;
         let mut changed = Vec::new();
         macro_rules! facts {
             ($($($part:ident).+ => $name:literal),+ $(,)?) => {$(
-                match (&known.$($part).+, &again.$($part).+) {
+                match (&merged.$($part).+, &again.$($part).+) {
                     (_, None) => {}
                     (None, new) => merged.$($part).+.clone_from(new),
                     (known, new) => if known != new { changed.push($name) },

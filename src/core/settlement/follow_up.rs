@@ -179,19 +179,13 @@ impl Supplement {
     /// reversed. `None` where there is no such claim, or more than one.
     pub fn find(&self, claims: &[Arc<Claim>]) -> Option<usize> {
         let facts = &self.facts;
-        let of_source = |claim: &Claim| claim.settlement.source == facts.source;
         if !facts.settlement_id.is_empty() {
             return claims.iter().position(|claim| {
-                of_source(claim) && claim.settlement.settlement_id == facts.settlement_id
+                claim.settlement.source == facts.source
+                    && claim.settlement.settlement_id == facts.settlement_id
             });
         }
-        let mut of_stay = claims.iter().enumerate().filter(|(_, claim)| {
-            of_source(claim)
-                && facts.visit_id.is_some()
-                && claim.settlement.visit_id == facts.visit_id
-                && claim.state() != ClaimState::Voided
-                && self.lies_in(&claim.settlement)
-        });
+        let mut of_stay = claims.iter().enumerate().filter(|(_, claim)| self.may_mean(claim));
         let (index, _) = of_stay.next()?;
         of_stay.next().is_none().then_some(index)
     }
@@ -199,21 +193,24 @@ impl Supplement {
     /// Whether it adds to a settlement that is none of these claims yet.
     pub fn is_about(&self, settlement: &Settlement, claims: &[Arc<Claim>]) -> bool {
         let facts = &self.facts;
-        if facts.source != settlement.source {
-            return false;
+        if facts.settlement_id.is_empty() {
+            self.is_of_stay(settlement) && !claims.iter().any(|claim| self.may_mean(claim))
+        } else {
+            facts.source == settlement.source && facts.settlement_id == settlement.settlement_id
         }
-        if !facts.settlement_id.is_empty() {
-            return facts.settlement_id == settlement.settlement_id;
-        }
+    }
+
+    /// Whether it may mean a claim by its stay alone.
+    fn may_mean(&self, claim: &Claim) -> bool {
+        claim.state() != ClaimState::Voided && self.is_of_stay(&claim.settlement)
+    }
+
+    fn is_of_stay(&self, settlement: &Settlement) -> bool {
+        let facts = &self.facts;
         facts.visit_id.is_some()
             && facts.visit_id == settlement.visit_id
+            && facts.source == settlement.source
             && self.lies_in(settlement)
-            && claims.iter().all(|claim| {
-                claim.settlement.visit_id != facts.visit_id
-                    || claim.settlement.source != facts.source
-                    || claim.state() == ClaimState::Voided
-                    || !self.lies_in(&claim.settlement)
-            })
     }
 
     /// Whether what names only the stay may belong to a settlement. An interim one covers a part of

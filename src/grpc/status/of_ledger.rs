@@ -3,14 +3,13 @@
 use tonic::Code;
 
 use super::{Fault, Precondition, RETRY_LATER, RETRY_SOON, listed, plan_problem, traced};
-use crate::core::checks::{Problem, join};
 use crate::ledger::LedgerError;
 use crate::pb::ErrorReason;
 
 impl From<LedgerError> for Fault {
     fn from(error: LedgerError) -> Fault {
         use ErrorReason as R;
-        let message = error.to_string();
+        let (message, differing) = (error.to_string(), error.differing());
         let fault = |code, reason| Fault::new(code, reason, message.clone());
         match error {
             LedgerError::Conflict { source_id, settlement_id, claim_id, fields } => {
@@ -19,7 +18,7 @@ impl From<LedgerError> for Fault {
                     .with("settlement_id", settlement_id)
                     .with("claim_id", claim_id)
                     .with("fields", listed(fields.iter().copied()));
-                Fault { fields: fields.into_iter().map(conflict).collect(), ..fault }
+                Fault { fields: differing, ..fault }
             }
             LedgerError::ReversalDiffers { claim_id, field } => {
                 let fault = fault(Code::FailedPrecondition, R::ReversalDiffers)
@@ -27,8 +26,7 @@ impl From<LedgerError> for Fault {
                     .with("field", field);
                 let subject = format!("reversal.{field}");
                 let precondition = Precondition { kind: "WHOLE_SETTLEMENT", subject };
-                let fields = vec![conflict_in("reversal", field)];
-                Fault { precondition: Some(precondition), fields, ..fault }
+                Fault { precondition: Some(precondition), fields: differing, ..fault }
             }
             LedgerError::IdentityConflict => fault(Code::AlreadyExists, R::IdentityConflict),
             LedgerError::Overlap(overlap) => {
@@ -76,15 +74,4 @@ impl From<LedgerError> for Fault {
             LedgerError::CommandFailed | LedgerError::NothingFits => Fault::command_failed(),
         }
     }
-}
-
-fn conflict(field: &'static str) -> Problem {
-    // What belongs to an event is named as its own message has it.
-    let is_of_event = field == "event" || field.starts_with("event.");
-    conflict_in(if is_of_event { "" } else { "settlement" }, field)
-}
-
-fn conflict_in(message: &str, field: &str) -> Problem {
-    let problem = "differs from what is recorded".to_owned();
-    Problem { field: join(message, field), problem }
 }
