@@ -16,7 +16,7 @@ use tower::layer::util::{Identity, Stack};
 
 use crate::grpc::layers::CallLayer;
 use crate::grpc::status::MESSAGE_BYTES_MAX;
-use crate::grpc::{Admin, Backlog, Claims, Intake, Members, PlanCatalogue, Settlements};
+use crate::grpc::{Admin, Backlog, Claims, Intake, Members, PlanCatalogue, Pulls, Settlements};
 use crate::ledger::Ledger;
 use crate::pb;
 use crate::pb::admin_service_server::AdminServiceServer;
@@ -24,6 +24,7 @@ use crate::pb::claim_service_server::ClaimServiceServer;
 use crate::pb::intake_service_server::IntakeServiceServer;
 use crate::pb::member_service_server::MemberServiceServer;
 use crate::pb::plan_service_server::PlanServiceServer;
+use crate::pb::pull_service_server::PullServiceServer;
 use crate::pb::settlement_service_server::SettlementServiceServer;
 
 /// Finds callers who vanished without a word.
@@ -91,6 +92,7 @@ pub async fn run(
 ) -> Result<(), ServerError> {
     let closing = CancellationToken::new();
     metrics::register(&ledger);
+    metrics::register_pulls(&ledger, closing.clone());
     let health = HealthReporter::new();
     let calls = CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max);
     let router = router(&ledger, limits, &calls, &closing, &health)?;
@@ -149,6 +151,7 @@ fn router(
     let members = Members::new(ledger.clone(), closing.clone());
     let claims = Claims::new(ledger.clone(), limits.watch_age_max, closing.clone());
     let plans = PlanCatalogue::new(ledger.clone());
+    let pulls = Pulls::new(ledger.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
     let reflection = || {
         tonic_reflection::server::Builder::configure()
@@ -168,6 +171,7 @@ fn router(
         .add_service(ClaimServiceServer::new(claims).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(MemberServiceServer::new(members).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(PlanServiceServer::new(plans).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(PullServiceServer::new(pulls).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
@@ -207,6 +211,7 @@ async fn report(health: &HealthReporter, is_serving: bool) {
         ClaimServiceServer::<Claims>::NAME,
         MemberServiceServer::<Members>::NAME,
         PlanServiceServer::<PlanCatalogue>::NAME,
+        PullServiceServer::<Pulls>::NAME,
     ];
     for service in services {
         health.set_service_status(service, status).await;

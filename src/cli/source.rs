@@ -11,6 +11,7 @@ use crate::config::Client;
 mod backlog;
 mod check;
 mod documents;
+mod pulls;
 mod table;
 
 /// What to do with sources.
@@ -83,6 +84,25 @@ pub(super) enum SourceCommand {
         #[command(flatten)]
         server: Client,
     },
+    /// List the senders that are fetched from (主动获取): by whom, how far behind, and what fails.
+    Pulls {
+        #[command(flatten)]
+        server: Client,
+    },
+    /// Pause fetching from a sender, until it is resumed.
+    Pause {
+        /// The sender.
+        sender: String,
+        #[command(flatten)]
+        server: Client,
+    },
+    /// Let fetching from a sender go on where it was.
+    Resume {
+        /// The sender.
+        sender: String,
+        #[command(flatten)]
+        server: Client,
+    },
     /// List what waits for its settlement (待配报文), oldest first.
     Parked {
         /// Only those of this sender.
@@ -109,6 +129,9 @@ pub(super) async fn run(command: SourceCommand) -> Result<(), Failure> {
             let language = language.into();
             backlog::retry(reject_id, payload.as_deref(), sender, language, &server).await
         }
+        SourceCommand::Pulls { server } => pulls::list(&server).await,
+        SourceCommand::Pause { sender, server } => pulls::pause(sender, &server).await,
+        SourceCommand::Resume { sender, server } => pulls::resume(sender, &server).await,
         SourceCommand::Parked { sender, server } => backlog::parked(&sender, &server).await,
     }
 }

@@ -1,6 +1,7 @@
 //! Civil days and instants. Days are those of Asia/Shanghai, which is UTC+8 all year.
 
 use std::fmt;
+use std::time::Duration;
 
 use jiff::civil::Date;
 use jiff::tz::Offset;
@@ -109,6 +110,18 @@ impl Moment {
     /// µs since the epoch.
     pub fn micros(self) -> i64 {
         self.0
+    }
+
+    /// So much later; the last moment there is where that would lie behind it.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Moment {
+        Moment(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// So much earlier; the first moment there is where that would lie before it.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Moment {
+        Moment(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
     }
 
     /// The civil day in Shanghai; `None` outside 1900 to 2199.

@@ -15,6 +15,7 @@ mod names;
 mod parse;
 mod plan_service;
 mod profiles;
+mod pull_service;
 mod render;
 mod settlement_service;
 mod settlement_stream;
@@ -27,6 +28,7 @@ pub(crate) use intake::Intake;
 pub(crate) use intake_service::Backlog;
 pub(crate) use member_service::Members;
 pub(crate) use plan_service::PlanCatalogue;
+pub(crate) use pull_service::Pulls;
 /// Also for whoever plays the caller.
 pub(crate) use render::settlement as settlement_message;
 pub(crate) use settlement_service::Settlements;

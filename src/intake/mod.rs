@@ -14,6 +14,7 @@ mod names;
 mod part;
 mod parts;
 mod profile;
+pub mod pull;
 mod reader;
 mod reversal;
 mod settlement;

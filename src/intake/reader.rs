@@ -55,7 +55,7 @@ fn refused(findings: Findings<'_>, about: About) -> Result<Reading, Unreadable> 
 }
 
 /// What the platform answered if it did not settle. Its `err_msg` stays out: it names persons.
-fn failure(root: &Part<'_>, checks: &mut Checks) -> Option<String> {
+pub(super) fn failure(root: &Part<'_>, checks: &mut Checks) -> Option<String> {
     let (_, infcode) = Places(&[root]).short(names::INFCODE, checks)?;
     let digits = infcode.strip_prefix('-').unwrap_or(&infcode);
     let number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());

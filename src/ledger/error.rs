@@ -78,6 +78,18 @@ pub enum LedgerError {
         /// The last decided day.
         last_decided_date: Day,
     },
+    /// The lease of a sender is somebody else's by now; nothing was written.
+    #[error("the lease of {sender} has ended")]
+    PullLeaseLost {
+        /// The sender.
+        sender: String,
+    },
+    /// Nobody ever fetched from this sender.
+    #[error("nobody ever fetched from {sender}")]
+    PullNotFound {
+        /// The sender.
+        sender: String,
+    },
     /// The server is going down; nothing was written.
     #[error("the server is shutting down")]
     ShuttingDown,

@@ -10,6 +10,7 @@ mod error;
 mod follow_ups;
 mod keeper;
 mod keys;
+mod pulls;
 mod queue;
 mod recent;
 mod record;
@@ -36,6 +37,7 @@ pub use directory::{DirectoryKey, Identity};
 pub use documents::{PROFILE, Publication, Published};
 pub use error::LedgerError;
 pub use follow_ups::Followed;
+pub use pulls::LEASE;
 pub use queue::Queue;
 pub use rejects::{CONFLICT, Grounds, REVERSAL_DIFFERS, Rejected};
 
@@ -164,6 +166,11 @@ impl Ledger {
     /// The plans in force, as this process knows them.
     pub fn plans(&self) -> Arc<crate::core::plan::Plans> {
         self.0.documents.plans()
+    }
+
+    /// The time by this ledger's clock.
+    pub fn now(&self) -> Moment {
+        (self.0.clock)()
     }
 
     /// Whether every lane has a live writer and the server is not going down.

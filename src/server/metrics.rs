@@ -1,15 +1,22 @@
 //! What operators watch: how much waits, how much is rejected, and for how long.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::core::day::Moment;
 use crate::ledger::{Ledger, PROFILE};
-use crate::store::Backlog;
+use crate::store::{Backlog, PullRow};
 use crate::telemetry::{Figure, gauge};
 
 /// A sender that has no profile. Whatever text it gave as its name stays out.
 const WITHOUT_PROFILE: &str = "(without profile)";
+
+/// How old the figures of senders may be; metrics are sent once a minute.
+const REFRESH_EVERY: Duration = Duration::from_secs(10);
 
 /// How many there are by sender and reason or kind, and since when the oldest.
 type Groups = BTreeMap<(String, String), (i64, Moment)>;
@@ -38,6 +45,55 @@ pub(super) fn register(ledger: &Ledger) {
             figures(&groups(&source, choose), label, age_s)
         });
     }
+}
+
+/// Registers the gauges of senders that are fetched from, and keeps their figures fresh until the
+/// ledger closes.
+pub(super) fn register_pulls(ledger: &Ledger, closing: CancellationToken) {
+    let known: Arc<RwLock<Vec<PullRow>>> = Arc::default();
+    let gauges: [(&str, &str, &str, PullFigure); 4] = [
+        ("greenlane.pull.lag", "s", "since when not everything that is there was fetched", lag_s),
+        ("greenlane.pull.failures", "1", "attempts that failed in a row", |row, _| row.failures),
+        ("greenlane.pull.records", "1", "records that were handed over", |row, _| row.records),
+        ("greenlane.pull.paused", "1", "whether an operator has paused it", |row, _| {
+            i64::from(row.pause_time.is_some())
+        }),
+    ];
+    for (name, unit, description, figure) in gauges {
+        let known = known.clone();
+        gauge(name.to_owned(), unit, description, move || {
+            let known = known.read().expect("nobody panics while holding it");
+            let now = clock::now();
+            known
+                .iter()
+                .map(|row| (vec![("sender", row.sender.clone())], figure(row, now)))
+                .collect()
+        });
+    }
+    let store = ledger.store().clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(REFRESH_EVERY);
+        loop {
+            tokio::select! {
+                _ = interval.tick() => {}
+                () = closing.cancelled() => return,
+            }
+            // What cannot be read now stays as it was; the ledger itself says what is wrong.
+            if let Ok(rows) = store.pulls().await {
+                *known.write().expect("nobody panics while holding it") = rows;
+            }
+        }
+    });
+}
+
+/// One figure of a sender.
+type PullFigure = fn(&PullRow, Moment) -> i64;
+
+/// How long ago everything had been fetched, in s; of a sender that was never so far, since when it
+/// is fetched from.
+fn lag_s(row: &PullRow, now: Moment) -> i64 {
+    let since = row.caught_up_time.unwrap_or(row.create_time);
+    (now.micros() - since.micros()).max(0) / 1_000_000
 }
 
 fn figures(

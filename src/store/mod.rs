@@ -12,6 +12,7 @@ mod error;
 mod log;
 mod parked;
 pub mod postgres;
+mod pulls;
 mod read;
 mod rejects;
 mod rows;
@@ -31,10 +32,12 @@ use crate::core::claim::{Claim, ClaimId};
 
 pub use self::error::StoreError;
 pub use self::parked::Named;
+pub use self::pulls::{Lease, PullProgress};
 pub use self::rejects::RejectKey;
 pub use self::rows::{
     Backlog, ClaimCursor, ClaimFilter, ClaimRow, CounterRow, Delivery, DocumentRow, EventRow,
-    FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PayoutRow, RejectFilter, RejectRow, Rows,
+    FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PayoutRow, PullRow, RejectFilter, RejectRow,
+    Rows,
 };
 pub use self::tx::Tx;
 

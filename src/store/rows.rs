@@ -300,3 +300,32 @@ pub struct Backlog {
     /// Parked follow-ups by sender and kind.
     pub parked: Vec<(String, String, i64, Moment)>,
 }
+
+/// Who fetches from a sender, and how far that has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRow {
+    /// The sender.
+    pub sender: String,
+    /// The lease of who fetches, a UUID; empty: nobody's.
+    pub lease_id: String,
+    /// Which process that is, or was last.
+    pub holder: String,
+    /// Until when the lease lasts.
+    pub lease_expire_time: Moment,
+    /// How far it has come; empty: nowhere yet.
+    pub cursor: String,
+    /// Since when it is paused.
+    pub pause_time: Option<Moment>,
+    /// When it was first fetched from, or paused.
+    pub create_time: Moment,
+    /// When everything that was there had been fetched, last.
+    pub caught_up_time: Option<Moment>,
+    /// Why the last attempt failed; empty: it did not.
+    pub failure: String,
+    /// How many attempts failed in a row.
+    pub failures: i64,
+    /// How many records were handed over in all.
+    pub records: i64,
+    /// When one of these last changed.
+    pub update_time: Moment,
+}

@@ -5,6 +5,7 @@ mod event;
 mod follow_up;
 mod intake;
 mod member;
+mod pull;
 mod query;
 mod settlement;
 
@@ -14,6 +15,7 @@ pub(super) use event::event;
 pub(super) use follow_up::{reversal, supplement};
 pub(super) use intake::{document, document_kind, parked_filter, reject_filter, reject_id};
 pub(super) use member::roster;
+pub(super) use pull::{pull_held, pull_lease, pull_progress, pull_sender};
 pub(super) use query::{
     ClaimQuery, PlanChoice, Who, asked_day, claim_id, claim_query, message, page_size, plan_choice,
     plan_document, plan_id, watch_query, who,

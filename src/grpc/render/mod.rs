@@ -6,12 +6,14 @@ mod decision;
 mod event;
 mod intake;
 mod member;
+mod pull;
 mod settlement;
 
 pub(super) use claim::claim;
 pub(super) use claim_event::claim_event;
 pub(super) use intake::{document, parked, reject};
 pub(super) use member::{balance, eligibility, member};
+pub(super) use pull::pull;
 pub(crate) use settlement::settlement;
 
 use prost_types::Timestamp;

@@ -62,6 +62,15 @@ impl From<LedgerError> for Fault {
                 let precondition = Precondition { kind: "PLAN_START_DATE", subject: plan_id };
                 Fault { precondition: Some(precondition), ..fault }
             }
+            LedgerError::PullLeaseLost { sender } => {
+                let fault =
+                    fault(Code::FailedPrecondition, R::PullLeaseLost).with("sender", &sender);
+                let precondition = Precondition { kind: "PULL_LEASE", subject: sender };
+                Fault { precondition: Some(precondition), ..fault }
+            }
+            LedgerError::PullNotFound { sender } => {
+                fault(Code::NotFound, R::PullNotFound).with("sender", sender)
+            }
             LedgerError::ShuttingDown => Fault::shutting_down(),
             LedgerError::Unavailable => {
                 fault(Code::Unavailable, R::DatabaseUnavailable).retry(RETRY_LATER)

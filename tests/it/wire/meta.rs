@@ -6,10 +6,13 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::serving::{Served, on_sqlite};
 
-const SERVICES: [&str; 4] = [
+const SERVICES: [&str; 7] = [
+    "greenlane.v1.AdminService",
     "greenlane.v1.ClaimService",
+    "greenlane.v1.IntakeService",
     "greenlane.v1.MemberService",
     "greenlane.v1.PlanService",
+    "greenlane.v1.PullService",
     "greenlane.v1.SettlementService",
 ];
 
