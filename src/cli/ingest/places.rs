@@ -1,5 +1,6 @@
 //! Where results and rejects go.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use crate::intake::file::{Form, Source};
@@ -58,20 +59,45 @@ impl Places {
         if number == 1 {
             return self.csv.clone();
         }
-        let mut name = self.csv.with_extension("").into_os_string();
-        name.push(format!("-{number}"));
-        if let Some(ending) = self.csv.extension() {
-            name.push(".");
-            name.push(ending);
-        }
-        name.into()
+        let (stem, ending) = self.csv_name();
+        self.csv.with_file_name(format!("{stem}-{number}{ending}"))
+    }
+
+    /// The name of the rows' file, cut where a number goes.
+    fn csv_name(&self) -> (String, String) {
+        let text = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
+        let ending = self.csv.extension().map(|it| format!(".{}", it.to_string_lossy()));
+        (text(self.csv.file_stem()), ending.unwrap_or_default())
+    }
+
+    /// Every file that is there and has the name of rejects.
+    pub(super) fn rejects_there(&self) -> Vec<PathBuf> {
+        let (stem, ending) = self.csv_name();
+        let is_numbered = |name: &str| {
+            let rest = name.strip_prefix(&stem).and_then(|rest| rest.strip_prefix('-'));
+            let number = rest.and_then(|rest| rest.strip_suffix(&ending));
+            number.is_some_and(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_digit()))
+        };
+        let folder = parent(&self.csv);
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut paths: Vec<PathBuf> = entries
+            .filter(|entry| is_numbered(&entry.file_name().to_string_lossy()))
+            .map(|entry| self.csv.with_file_name(entry.file_name()))
+            .collect();
+        let first = [&self.ndjson, &self.csv].into_iter().filter(|path| path.exists());
+        paths.extend(first.cloned());
+        paths
     }
 
     /// The directory of the rejects, where what is too long for the memory is kept meanwhile.
     pub(super) fn spool(&self) -> PathBuf {
-        let parent = self.ndjson.parent().filter(|parent| !parent.as_os_str().is_empty());
-        parent.unwrap_or(Path::new(".")).to_owned()
+        parent(&self.ndjson).to_owned()
     }
+}
+
+fn parent(path: &Path) -> &Path {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -144,7 +144,7 @@ impl Rejects {
     pub(super) fn begin(&mut self) -> Result<(), String> {
         self.is_open = true;
         let has_content = |path: &Path| std::fs::metadata(path).is_ok_and(|it| 0 < it.len());
-        for path in self.possible() {
+        for path in self.places.rejects_there() {
             if has_content(&path) {
                 return Err(format!(
                     "{}: stands there without its results; move it away, or name another file \
@@ -156,21 +156,6 @@ impl Rejects {
         Ok(())
     }
 
-    /// Every file that may be one of ours: as many tables as there are files of, and one more.
-    fn possible(&self) -> Vec<PathBuf> {
-        let mut paths = vec![self.places.ndjson().to_owned()];
-        let mut number = 1;
-        loop {
-            let path = self.places.csv(number);
-            let is_there = path.exists();
-            paths.push(path);
-            if !is_there {
-                return paths;
-            }
-            number += 1;
-        }
-    }
-
     /// Opens the files and cuts off what the results do not know: a run was ended between the two,
     /// and the record comes again.
     pub(super) fn reopen(&mut self) -> Result<(), String> {
@@ -178,8 +163,8 @@ impl Rejects {
         for reject in &mut self.all {
             reject.reopen()?;
         }
-        for path in self.possible() {
-            if self.all.iter().any(|it| it.path == path) || !path.exists() {
+        for path in self.places.rejects_there() {
+            if self.all.iter().any(|it| it.path == path) {
                 continue;
             }
             let file = OpenOptions::new().write(true).open(&path).map_err(at(&path))?;
