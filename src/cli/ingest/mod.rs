@@ -39,8 +39,8 @@ pub(super) struct Ingest {
     ///
     /// A file with another ending is read as NDJSON. JSON is one object, several one after the
     /// other, or an array. The first row of a CSV file names its columns, in the national names
-    /// (setl_id, medfee_sumamt) or in Chinese (结算ID, 医疗费总额); `deploy/senders/files.md`
-    /// lists all of them.
+    /// (`setl_id`, `medfee_sumamt`) or in Chinese (结算ID, 医疗费总额);
+    /// `deploy/senders/files.md` lists all of them.
     #[arg(value_name = "FILE|DIR|-")]
     input: PathBuf,
 

@@ -34,7 +34,7 @@ impl Places {
     /// the name says so, else that of the JSON; the other has the other ending.
     pub(super) fn with_rejects(self, rejects: PathBuf, sources: &[Source]) -> Places {
         let is_table = |source: &Source| source.form == Form::Csv;
-        let ending = rejects.extension().map(|it| it.to_ascii_lowercase());
+        let ending = rejects.extension().map(OsStr::to_ascii_lowercase);
         let says_csv = ending.as_ref().is_some_and(|it| it == "csv");
         let is_known = says_csv || ending.is_some_and(|it| it == "ndjson");
         let other = |ending: &str| {

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::journal::at;
 use super::places::Places;
-use crate::intake::file::{Record, Sheet, Text};
+use crate::intake::file::{Record, Sheet};
 
 /// All files of rejects of one run, in the order in which the first record of each was refused.
 pub(super) struct Rejects {
@@ -94,22 +94,20 @@ impl Rejects {
         }
         let is_first = written.bytes == 0;
         let mut to = Counted { written, file: file.as_mut() };
-        let mut write = || match sheet {
-            Some(sheet) => {
-                if is_first {
-                    to.write_all(&sheet.head)?;
-                }
-                let line = to.written.lines + 1;
+        let mut write = || {
+            if let Some(sheet) = sheet.as_ref().filter(|_| is_first) {
+                to.write_all(&sheet.head)?;
+            }
+            let line = to.written.lines + 1;
+            let end = if let Some(sheet) = sheet {
                 record.text.write_to(&mut to)?;
-                to.write_all(end_of_line(&sheet.head))?;
-                Ok(line)
-            }
-            None => {
-                let line = to.written.lines + 1;
-                write_on_one_line(&mut record.text, &mut to)?;
-                to.write_all(b"\n")?;
-                Ok(line)
-            }
+                end_of_line(&sheet.head)
+            } else {
+                record.text.write_to(&mut OnOneLine(&mut to))?;
+                b"\n"
+            };
+            to.write_all(end)?;
+            io::Result::Ok(line)
         };
         let line = write().map_err(at(path))?;
         *is_synced = false;
@@ -222,23 +220,21 @@ fn end_of_line(head: &[u8]) -> &[u8] {
     if head.ends_with(b"\r\n") { b"\r\n" } else { &head[head.len() - 1..] }
 }
 
-/// In JSON a line break can only stand where white space may.
-fn write_on_one_line(text: &mut Text, to: &mut dyn Write) -> io::Result<()> {
-    struct OnOneLine<'w>(&'w mut dyn Write);
-    impl Write for OnOneLine<'_> {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            if bytes.contains(&b'\n') {
-                let spaced = |byte: &u8| if *byte == b'\n' { b' ' } else { *byte };
-                self.0.write_all(&bytes.iter().map(spaced).collect::<Vec<u8>>())?;
-            } else {
-                self.0.write_all(bytes)?;
-            }
-            Ok(bytes.len())
-        }
+/// Puts spaces for line breaks, which in JSON can only stand where white space may.
+struct OnOneLine<'w>(&'w mut dyn Write);
 
-        fn flush(&mut self) -> io::Result<()> {
-            self.0.flush()
+impl Write for OnOneLine<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.contains(&b'\n') {
+            let spaced = |byte: &u8| if *byte == b'\n' { b' ' } else { *byte };
+            self.0.write_all(&bytes.iter().map(spaced).collect::<Vec<u8>>())?;
+        } else {
+            self.0.write_all(bytes)?;
         }
+        Ok(bytes.len())
     }
-    text.write_to(&mut OnOneLine(to))
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }

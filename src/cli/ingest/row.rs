@@ -82,7 +82,8 @@ pub(super) struct Refused {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Field {
-    pub(super) field: String,
+    #[serde(rename = "field")]
+    pub(super) name: String,
     pub(super) problem: String,
     /// The line of the file, where that is not where the record begins.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,17 +98,17 @@ pub(super) struct Field {
 
 impl Field {
     pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> Field {
-        Field { field: field.into(), problem: problem.into(), ..Field::default() }
+        Field { name: field.into(), problem: problem.into(), ..Field::default() }
     }
 
     pub(super) fn of(flaw: Flaw) -> Field {
         let Flaw { field, problem, line, column } = flaw;
-        Field { field, problem, line, column, header: None }
+        Field { name: field, problem, line, column, header: None }
     }
 
     /// The same with the column of a table that it is about.
     fn in_table(self, sheet: Option<&Sheet>) -> Field {
-        let Some((column, header)) = sheet.and_then(|it| it.column_of(&self.field)) else {
+        let Some((column, header)) = sheet.and_then(|it| it.column_of(&self.name)) else {
             return self;
         };
         Field { column: Some(column), header: Some(header.to_owned()), ..self }

@@ -155,7 +155,7 @@ mod tests {
                 Ok(Some((name, _, mut file))) => {
                     let mut text = String::new();
                     file.read_to_string(&mut text).unwrap();
-                    told += &format!("{name}={text} ");
+                    told = format!("{told}{name}={text} ");
                 }
                 Ok(None) => return told,
                 Err(error) => return told + &error.to_string(),

@@ -226,7 +226,7 @@ impl Sheet {
         };
         let exactly = place(&|name| is_it(&name));
         // What is missing is told by the first of its names, whichever the header has.
-        let names = || COLUMNS.iter().find(|it| it.names.iter().any(|name| is_it(name)));
+        let names = || COLUMNS.iter().find(|it| it.names.iter().any(is_it));
         let found =
             exactly.or_else(|| names().and_then(|it| place(&|name| it.names.contains(&name))))?;
         Some((found as u64 + 1, &self.headings[found].spelling))

@@ -23,7 +23,7 @@ impl Place {
         match bytes.iter().rposition(|byte| *byte == b'\n') {
             None => self.column += bytes.len() as u64,
             Some(last) => {
-                self.line += bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+                self.line += bytes.split(|byte| *byte == b'\n').count() as u64 - 1;
                 self.column = (bytes.len() - last) as u64;
             }
         }

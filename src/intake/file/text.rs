@@ -66,13 +66,11 @@ impl<'s> Gathering<'s> {
             self.held = Vec::new();
             self.spooled = Some(file);
         }
-        match &mut self.spooled {
-            Some(file) => file.write_all(part),
-            None => {
-                self.held.extend_from_slice(part);
-                Ok(())
-            }
+        if let Some(file) = &mut self.spooled {
+            return file.write_all(part);
         }
+        self.held.extend_from_slice(part);
+        Ok(())
     }
 
     pub(super) fn is_empty(&self) -> bool {

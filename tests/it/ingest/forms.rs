@@ -241,11 +241,15 @@ async fn a_wrong_header_is_told_as_a_whole_and_nothing_of_its_file_is_sent() {
     .await;
 }
 
-/// Row by row: what stands in it, the line, what is told, and the row mended.
-fn bad_rows() -> Vec<(String, Option<(u64, &'static str)>, String)> {
+/// The column that a refusal names, 0 for the whole row, and its field.
+type Named = (u64, &'static str);
+
+/// Row by row: what stands in it, what is told if it is bad, and the row mended.
+fn bad_rows() -> Vec<(String, Option<Named>, String)> {
     let with = |n: usize, column: &str, cell: &str| {
         let mut cells = cells(n);
-        cells[COLUMNS.iter().position(|(name, _)| *name == column).unwrap()] = cell.to_owned();
+        let index = COLUMNS.iter().position(|(name, _)| *name == column).unwrap();
+        cell.clone_into(&mut cells[index]);
         cells.join(",")
     };
     let long = "3702991950".repeat(6);
@@ -325,7 +329,7 @@ async fn elements_come_back_on_one_line_and_leave_nothing_behind_once_they_are_m
         let wrong_amount =
             sample.replace("\"medfee_sumamt\": 168320.75", "\"medfee_sumamt\": \"?\"");
         let wrong_cert = object(1).to_string().replace(&cert(1), &"37".repeat(40));
-        assert!(wrong_amount != sample && wrong_cert != object(1).to_string());
+        assert!(wrong_amount != sample && wrong_cert.contains(&"37".repeat(40)));
         let broken = "{\"setl_id\":\n  \"S-2\",, \"a\": 1}";
         let text =
             format!("[{},\n  {wrong_amount}, {wrong_cert},\n{broken} {}", object(0), object(3));
