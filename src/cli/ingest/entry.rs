@@ -122,7 +122,7 @@ fn unusable(why: &Unusable) -> Refused {
     match why {
         Unusable::TooLarge => too_large(),
         Unusable::Unreadable(flaws) => {
-            let message = "the record cannot be told apart from what surrounds it";
+            let message = "the record cannot be read";
             refused(ErrorReason::MessageUnreadable, message, fields(flaws))
         }
         Unusable::Invalid(flaws) => {

@@ -64,7 +64,7 @@ pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
     let header = Header::of(input, envelope.sender.clone(), envelope.infno.clone());
     let passed = |bytes| progress.pass(bytes);
     let nothing = |ending| Outcome { tally: Tally::default(), ending, rejects: Vec::new() };
-    let journal = match Journal::open(places, &header, &mut records, passed) {
+    let mut journal = match Journal::open(places, &header, &mut records, passed) {
         Ok(journal) => journal,
         Err(OpenError::Input(error)) => return Ok(nothing(Ending::of(error))),
         Err(OpenError::Ours(why)) => return Err(Failure::Told(why)),
@@ -76,7 +76,7 @@ pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
     };
     match records.is_at_end() {
         Ok(true) => return Ok(outcome(&journal, Ending::AlreadyDone)),
-        Ok(false) => {}
+        Ok(false) => journal.go_on().map_err(Failure::Told)?,
         Err(error) => return Ok(outcome(&journal, Ending::of(error))),
     }
     let channel = connect_to(&endpoint, &server).await?;

@@ -45,6 +45,7 @@ pub(super) struct Journal {
     /// Rows that are not in the file yet.
     rows: Vec<u8>,
     synced: Instant,
+    is_new: bool,
 }
 
 impl Journal {
@@ -70,15 +71,19 @@ impl Journal {
         }
         let rejects = Rejects::of(places.clone());
         let (tally, rows, synced) = (Tally::default(), Vec::new(), Instant::now());
-        let mut journal = Journal { places, results, rejects, tally, rows, synced };
-        let is_new = !journal.catch_up(header, records, passed)?;
-        if is_new {
+        let is_new = true;
+        let mut journal = Journal { places, results, rejects, tally, rows, synced, is_new };
+        journal.is_new = !journal.catch_up(header, records, passed)?;
+        if journal.is_new {
             journal.begin(header)?;
-        } else if !records.is_at_end()? {
-            // Rejects of a finished run stay as they are: somebody may be correcting them.
-            journal.rejects.reopen()?;
         }
         Ok(journal)
+    }
+
+    /// Makes ready for what is left to do. Where nothing is, nobody may call it: the rejects of a
+    /// finished run stay as they are, for somebody may be correcting them.
+    pub(super) fn go_on(&mut self) -> Result<(), String> {
+        if self.is_new { Ok(()) } else { self.rejects.reopen() }
     }
 
     /// Reads the results beside the records they are of, and drops a torn last row. False if there

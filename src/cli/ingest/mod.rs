@@ -204,20 +204,22 @@ impl Ingest {
                 return Err(wrong_setting("--format", "cannot be zip for standard input"));
             }
             let form = asked.unwrap_or(Form::Ndjson);
-            return Ok(vec![Source { name: "-".into(), path: None, form }]);
+            return Ok(vec![Source { name: "-".into(), path: None, form, is_in_folder: false }]);
         }
         let told = |error: std::io::Error| Failure::told(format!("{}: {error}", input.display()));
         if !std::fs::metadata(input).map_err(told)?.is_dir() {
             let name = name_of(input);
             let form = asked.or_else(|| Form::of_name(&name)).unwrap_or(Form::Ndjson);
-            return Ok(vec![Source { name: name.into(), path: Some(input.clone()), form }]);
+            let (name, path) = (name.into(), Some(input.clone()));
+            return Ok(vec![Source { name, path, form, is_in_folder: false }]);
         }
         if asked.is_some() {
             let problem = "is for one file: in a directory the names say what each file is";
             return Err(wrong_setting("--format", problem));
         }
-        let (ndjson, csv) = (places.ndjson(), places.csv(1));
-        let found = file::find(input, &[&places.results, ndjson, &csv]).map_err(told)?;
+        let rejects = places.rejects_there();
+        let ours = rejects.iter().map(PathBuf::as_path).chain([places.results.as_path()]);
+        let found = file::find(input, &ours.collect::<Vec<_>>()).map_err(told)?;
         tell_left_out(&found.others);
         if found.sources.is_empty() {
             return Err(Failure::told(format!(
@@ -247,7 +249,7 @@ impl Ingest {
             Ending::WrongInput(problems) => {
                 let problems: Vec<String> = problems.iter().map(FileError::to_string).collect();
                 let problems = problems.join("\n");
-                let so = "nothing was sent of it and of what comes after it";
+                let so = "what comes before it is accounted for, and nothing after it was sent";
                 Err(Failure::told(format!("{problems}\n{so}; correct it, then {go_on}")))
             }
             Ending::Done | Ending::AlreadyDone if tally.refused == 0 => Ok(()),
@@ -276,7 +278,7 @@ fn tell_left_out(others: &[String]) {
     let names = others.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
     let more = if NAMES_MAX < others.len() { ", …" } else { "" };
     let count = others.len();
-    eprintln!("greenlane: {count} files with other endings are left out: {names}{more}");
+    eprintln!("greenlane: files of other forms are left out: {count} ({names}{more})");
 }
 
 fn is_stdin(input: &Path) -> bool {

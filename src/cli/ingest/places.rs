@@ -105,7 +105,8 @@ mod tests {
     use super::*;
 
     fn names(rejects: Option<&str>, forms: &[Form]) -> [String; 3] {
-        let source = |form: &Form| Source { name: "x".into(), path: None, form: *form };
+        let source =
+            |form: &Form| Source { name: "x".into(), path: None, form: *form, is_in_folder: true };
         let sources: Vec<Source> = forms.iter().map(source).collect();
         let mut places = Places::beside(Path::new("d/day.csv"));
         if let Some(rejects) = rejects {

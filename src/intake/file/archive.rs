@@ -32,9 +32,13 @@ struct Member {
 }
 
 impl Archive {
-    /// Reads which members there are. `is_alone` says that their names need no archive's before
-    /// them.
-    pub(super) fn open(file: Arc<str>, from: File, is_alone: bool) -> Result<Archive, ReadError> {
+    /// Reads which members there are. `is_in_folder` says that other files may have members of the
+    /// same names.
+    pub(super) fn open(
+        file: Arc<str>,
+        from: File,
+        is_in_folder: bool,
+    ) -> Result<Archive, ReadError> {
         let wrong = |problem: &str| ReadError::Input(vec![FileError::of(&file, problem)]);
         let reader = BufReader::with_capacity(BUFFER_BYTES, from);
         let mut zip = ZipArchive::new(reader).map_err(|_| wrong("is no ZIP, or damaged"))?;
@@ -54,7 +58,7 @@ impl Archive {
                 continue;
             }
             let Some(form) = Form::of_name(&name) else { continue };
-            let name = if is_alone { name } else { format!("{file}/{name}") };
+            let name = if is_in_folder { format!("{file}/{name}") } else { name };
             let name: Arc<str> = name.into();
             if form == Form::Zip {
                 problems.push(FileError::of(&name, "is an archive in an archive: unpack it"));
@@ -141,7 +145,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         file.rewind().unwrap();
-        Archive::open("a.zip".into(), file, false).map_err(|error| error.to_string())
+        Archive::open("a.zip".into(), file, true).map_err(|error| error.to_string())
     }
 
     fn told(bytes: &[u8]) -> String {

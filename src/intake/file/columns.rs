@@ -219,7 +219,8 @@ impl Sheet {
     /// The number of the column of a field that a refusal names, from 1, and the header's own word
     /// for it.
     pub fn column_of(&self, field: &str) -> Option<(u64, &str)> {
-        let field = folded(field);
+        // What is looked for in several parts of a message is told with one of them.
+        let field = folded(field.rsplit('.').next().unwrap_or_default());
         let is_it = |name: &&str| folded(name) == field;
         let place = |is_of: &dyn Fn(&'static str) -> bool| {
             self.headings.iter().position(|it| it.name.is_some_and(is_of))
@@ -310,6 +311,8 @@ mod tests {
         assert_eq!(sheet.column_of("psn_part_amt"), Some((5, "psn_pay")));
         assert_eq!(sheet.column_of("gend"), None);
         assert_eq!(sheet.column_of("source.mdtrtarea_admvs"), None);
+        let sheet = read("setl_id,medfee_sumamt,psn_no,就医地医保区划").unwrap();
+        assert_eq!(sheet.column_of("source.mdtrtarea_admvs"), Some((4, "就医地医保区划")));
         // Two names of one fact are compared by who reads them.
         assert!(read("setl_id,medfee_sumamt,psn_no,psn_pay,psn_part_amt").is_ok());
     }

@@ -40,7 +40,8 @@ pub fn find(folder: &Path, ours: &[&Path]) -> io::Result<Found> {
             }
             match Form::of_name(&name) {
                 Some(form) => {
-                    found.sources.push(Source { name: relative.into(), path: Some(path), form });
+                    let (name, path) = (relative.into(), Some(path));
+                    found.sources.push(Source { name, path, form, is_in_folder: true });
                 }
                 None => found.others.push(relative),
             }

@@ -67,6 +67,8 @@ pub struct Source {
     pub path: Option<PathBuf>,
     /// How it is written.
     pub form: Form,
+    /// Whether it is one of the files of a folder, so that members of an archive are named with it.
+    pub is_in_folder: bool,
 }
 
 /// One record of a file. Holds personal values, so it has no `Debug`.
@@ -127,8 +129,7 @@ pub struct Flaw {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}{}: {problem}", place(*.line, *.column))]
 pub struct FileError {
-    /// As the results name it; a member of an archive with its archive's name, where that is one
-    /// of several files.
+    /// As the results name it: a member of an archive in a folder as `archive.zip/member.csv`.
     pub file: Arc<str>,
     /// From 1; none where it is the file itself.
     pub line: Option<u64>,
@@ -187,8 +188,6 @@ pub struct Records {
     ahead: Option<Record>,
     encoding: Option<Encoding>,
     spool: PathBuf,
-    /// Whether an archive is all of the input, so that its name says nothing.
-    is_alone: bool,
 }
 
 /// What is being read.
@@ -202,9 +201,8 @@ impl Records {
     /// Reads `sources` one after the other. Without an `encoding` that of each CSV file is found
     /// out. `spool` is the directory for what is too long for the memory.
     pub fn of(sources: Vec<Source>, encoding: Option<Encoding>, spool: PathBuf) -> Records {
-        let is_alone = sources.len() == 1;
         let sources = sources.into_iter();
-        Records { sources, archive: None, current: None, ahead: None, encoding, spool, is_alone }
+        Records { sources, archive: None, current: None, ahead: None, encoding, spool }
     }
 
     /// Whether no record is left.
@@ -213,12 +211,21 @@ impl Records {
         Ok(self.ahead.is_none())
     }
 
-    /// The next record that is not blank.
+    /// The next record that is not blank. After an error there is none.
     #[allow(clippy::should_implement_trait, reason = "an error ends it, so it is no iterator")]
     pub fn next(&mut self) -> Result<Option<Record>, ReadError> {
         if self.ahead.is_some() {
             return Ok(self.ahead.take());
         }
+        let read = self.read();
+        if read.is_err() {
+            // What comes after a file that is wrong must not overtake it.
+            (self.sources, self.archive, self.current) = (Vec::new().into_iter(), None, None);
+        }
+        read
+    }
+
+    fn read(&mut self) -> Result<Option<Record>, ReadError> {
         loop {
             let Some(current) = &mut self.current else {
                 if self.open_next()? {
@@ -249,12 +256,13 @@ impl Records {
             }
             return Ok(true);
         }
-        let Some(Source { name, path, form }) = self.sources.next() else { return Ok(false) };
+        let Some(source) = self.sources.next() else { return Ok(false) };
+        let Source { name, path, form, is_in_folder } = source;
         let file = path.map(File::open).transpose();
         let file = file.map_err(|error| ReadError::of(&name, Fault::Read(error)))?;
         match (form, file) {
             (Form::Zip, Some(file)) => {
-                self.archive = Some(Archive::open(name, file, self.is_alone)?);
+                self.archive = Some(Archive::open(name, file, is_in_folder)?);
             }
             (form, file) => self.current = Some(self.open(name, form, file)?),
         }

@@ -60,7 +60,7 @@ fn written(name: &str, bytes: &[u8]) -> (tempfile::TempDir, Source) {
     let path = folder.path().join(name);
     std::fs::write(&path, bytes).unwrap();
     let form = Form::of_name(name).unwrap();
-    (folder, Source { name: name.into(), path: Some(path), form })
+    (folder, Source { name: name.into(), path: Some(path), form, is_in_folder: false })
 }
 
 /// Reads everything, up to an error.
@@ -185,9 +185,10 @@ fn forms_are_told_by_names_and_members_by_theirs() {
     assert_eq!(error, None);
     let expected = ["a.json:1:2", "a.json:1:6", "b/t.CSV:2:1", "c.ndjson:1:1", "c.ndjson:3:1"];
     assert_eq!(places(&records), expected);
-    // Beside other files a member has its archive's name, too.
-    let sources = vec![source.clone(), source];
-    let mut records = Records::of(sources, None, folder.path().to_owned());
+    // In a folder a member has its archive's name, too, also where that is all there is: tomorrow
+    // there may be more.
+    let found = find(folder.path(), &[]).unwrap();
+    let mut records = Records::of(found.sources, None, folder.path().to_owned());
     assert_eq!(&*records.next().unwrap().unwrap().file, "day.zip/a.json");
 }
 
@@ -201,8 +202,13 @@ fn an_error_of_a_file_ends_the_reading_and_names_it() {
     let (_folder, source) = written("t.csv", b"setl_id,medfee_sumamt,certno\n1,2,\xff\xff\n");
     let (_, error) = all(source);
     assert_eq!(error.unwrap(), "t.csv line 2 column 5: is neither UTF-8 nor GB18030 from here on");
-    let source = Source { name: "x".into(), path: Some("/nowhere".into()), form: Form::Json };
-    assert!(all(source).1.unwrap().starts_with("x: cannot be read"));
+    let (name, path) = ("x".into(), Some("/nowhere".into()));
+    let nowhere = Source { name, path, form: Form::Json, is_in_folder: true };
+    let (_folder, sound) = written("a.json", b"{}");
+    let mut records = Records::of(vec![nowhere, sound], None, std::env::temp_dir());
+    let error = records.next().err().unwrap().to_string();
+    assert!(error.starts_with("x: cannot be read"), "{error}");
+    assert!(records.next().unwrap().is_none(), "what comes after it does not overtake it");
 }
 
 /// An array of any length is read with the memory of one element.

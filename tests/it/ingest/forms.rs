@@ -217,7 +217,7 @@ async fn a_wrong_header_is_told_as_a_whole_and_nothing_of_its_file_is_sent() {
         let ended = place.ingest(&["day"]).await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
         for told in [
-            "1 files with other endings are left out: notes.txt",
+            "files of other forms are left out: 1 (notes.txt)",
             "b.csv line 1 column 1: is unknown (did you mean `setl_id`?)",
             "b.csv line 1 column 2: is unknown\n",
             "b.csv line 1 column 4: is given twice: column 3 is the same",
@@ -227,6 +227,8 @@ async fn a_wrong_header_is_told_as_a_whole_and_nothing_of_its_file_is_sent() {
             assert!(ended.err.contains(told), "{told}: {ended:?}");
         }
         assert_eq!(count_claims(&database).await, "3", "what stands before it");
+        let again = place.ingest(&["day"]).await;
+        assert!(again.out.starts_with("3 lines: 3 accepted (0 replayed)"), "{again:?}");
         place.write("day/b.csv", table(true, 3..4));
         let ended = place.ingest(&["day"]).await;
         assert!(ended.out.starts_with("6 lines: 6 accepted (0 replayed)"), "{ended:?}");
