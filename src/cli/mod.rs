@@ -59,13 +59,15 @@ enum Command {
     /// Show claims (赔案), and report events without a bill.
     #[command(subcommand)]
     Claim(claim::ClaimCommand),
-    /// Send files of messages and settlements (结算), and account for every line once.
+    /// Send files of messages and settlements (结算), and account for every record once.
     ///
-    /// A line is a hospital's message as its system wrote it, or a settlement: a JSON object with
-    /// the field names of the API, known by `settlement_id` and `total_fen`. What became of each
-    /// line is written to the results file; a line that is refused goes to the rejects file as it
-    /// was, to be corrected there and ingested in its turn. The same command again goes on where
-    /// the last run ended, however it ended. Exits 0 when nothing was refused, 1 otherwise.
+    /// A record is a line of NDJSON, a value of a JSON file or an element of its array, or a row of
+    /// a CSV file (UTF-8 or GB18030). In JSON it is a hospital's message as its system wrote it, or
+    /// a settlement: an object with the field names of the API, known by `settlement_id` and
+    /// `total_fen`. What became of each record is written to the results file; a record that is
+    /// refused goes to the rejects file as it was, to be corrected there and ingested in its turn.
+    /// The same command again goes on where the last run ended, however it ended. Exits 0 when
+    /// nothing was refused, 1 otherwise.
     Ingest(Box<ingest::Ingest>),
     /// Watch what happens to claims, as it happens.
     ///

@@ -16,7 +16,8 @@ use crate::ledger::LedgerError;
 use crate::pb::{self, ErrorReason};
 
 /// The largest message a caller may send.
-pub(crate) const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub(crate) use crate::intake::MESSAGE_BYTES_MAX;
+
 const DOMAIN: &str = "greenlane";
 /// Details travel in a trailer, in base64; common clients take 8 KiB of trailers.
 const DETAILS_BYTES_MAX: usize = 5_000;

@@ -5,6 +5,7 @@
 
 mod about;
 mod dictionary;
+pub mod file;
 mod findings;
 mod json;
 mod kind;
@@ -25,6 +26,9 @@ use crate::core::checks::Problem;
 use crate::core::settlement::{FollowUp, Settlement};
 
 pub use profile::{Institution, Profile, ReversalDialect};
+
+/// The largest message that is taken, in bytes: a stay of many weeks with all its fee lines.
+pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// A message as it came.
 #[derive(Clone, Copy)]

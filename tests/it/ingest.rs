@@ -2,6 +2,7 @@
 //! becomes of the process that sends it or of the server that answers.
 
 mod files;
+mod forms;
 mod interruption;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,8 @@ const WATCH_P99_MS_MAX: u32 = 50;
 const WATCH_OTHER_P99_MS_MAX: u32 = 100;
 /// Of the stream's rate on empty tables, in tenths.
 const GROWN_TENTHS_MIN: i64 = 9;
+/// Of the stream's rate when the same comes from a file, in tenths.
+const FILES_TENTHS_MIN: i64 = 8;
 /// How much longer than in quiet a call at the window may take while bulk runs (p99).
 const BESIDE_TIMES_MAX: u32 = 5;
 /// Memory of a server with its idle watchers.
@@ -59,6 +61,9 @@ pub(super) fn of(run: &Run, before: &[Run], is_grown: bool, is_sqlite: bool) -> 
     };
     if let Some((ratio, min)) = run.ratio.zip(ratio_min) {
         budgets.push(at_least("ratio", ratio, min));
+    }
+    if let Some(ratio) = run.ratio.filter(|_| run.mode.is_from_file()) {
+        budgets.push(at_least("of stream", ratio, Decimal::new(FILES_TENTHS_MIN, 1)));
     }
     // Few callers leave batches of one, which no budget is meant for.
     if let Some(cpu) = run.cpu_ms_per_claim().filter(|_| is_loaded) {

@@ -16,6 +16,10 @@ pub(super) enum Mode {
     Grow,
     /// One stream of settlements.
     Stream,
+    /// The same settlements from a file of NDJSON.
+    IngestNdjson,
+    /// The same settlements from a file of CSV.
+    IngestCsv,
     /// Callers at the window, each waiting for its answer.
     Unary,
     /// The same callers while a stream of settlements runs beside them.
@@ -27,12 +31,19 @@ pub(super) enum Mode {
 }
 
 impl Mode {
+    /// Whether the settlements come from a file.
+    pub(super) fn is_from_file(self) -> bool {
+        matches!(self, Mode::IngestNdjson | Mode::IngestCsv)
+    }
+
     /// Its name in the output.
     pub(super) fn name(self) -> &'static str {
         match self {
             Mode::Baseline => "baseline",
             Mode::Grow => "grow",
             Mode::Stream => "stream",
+            Mode::IngestNdjson => "ingest_ndjson",
+            Mode::IngestCsv => "ingest_csv",
             Mode::Unary => "unary",
             Mode::UnaryBesideStream => "unary_beside_stream",
             Mode::Watch => "watch",
@@ -85,7 +96,7 @@ pub(super) struct Run {
     /// Of a hundred latencies 99 are no longer.
     pub(super) p99: Option<Duration>,
     pub(super) cpu: Cpu,
-    /// Claims/s by those of the baseline.
+    /// Claims/s by those of the baseline; from a file, by those of the stream.
     pub(super) ratio: Option<Decimal>,
 }
 

@@ -6,6 +6,7 @@
 mod baseline;
 mod budget;
 mod figures;
+mod files;
 mod load;
 mod machine;
 mod process;
@@ -99,6 +100,8 @@ enum Part {
     Baseline,
     /// One stream of settlements
     Stream,
+    /// The settlements of the stream from files, NDJSON and CSV, by `greenlane ingest`
+    Files,
     /// 1, 16, 64 and 256 callers at the window, and 16 while a stream runs
     Unary,
     /// From a commit to 1,000 watchers, at 1,000 claims/s
@@ -221,6 +224,32 @@ impl Stage<'_> {
         let is_wanted = |parts: &[Part]| parts.iter().any(|part| bench.wants(*part));
         if is_wanted(parts) || (self.is_last && is_wanted(last)) {
             self.served(places, report).await?;
+        }
+        if bench.wants(Part::Files) && self.stored == 0 {
+            self.files(places, report).await?;
+        }
+        Ok(())
+    }
+
+    /// The same settlements as the stream's, each time on a new ledger: on an old one they are
+    /// known.
+    async fn files(&self, places: &Places, report: &mut Report) -> Result<(), Failure> {
+        if report.streamed().is_none() {
+            let (workload, place) = (self.workload(), places.make().await?);
+            let process = self.serve(place.url(), None, &workload, report).await?;
+            self.load(&process, &workload, Mode::Stream, 1, report).await?;
+            process.end().await?;
+        }
+        let count = report.streamed().unwrap_or(0);
+        for mode in [Mode::IngestNdjson, Mode::IngestCsv] {
+            let (workload, place) = (self.workload(), places.make().await?);
+            let process = self.serve(place.url(), None, &workload, report).await?;
+            let meter = Meter::start(process.pid(), self.database);
+            let tally = files::ingest(&process, &workload, count, mode).await?;
+            // The load is a process of its own that has ended, and nobody counted it.
+            let cpu = Cpu { load: None, ..meter.stop() };
+            report.run(Run::new(mode, 1, 0, tally, cpu), false);
+            process.end().await?;
         }
         Ok(())
     }

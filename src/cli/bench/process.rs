@@ -32,12 +32,7 @@ impl Process {
         if let Some(lanes) = lanes {
             command.args(["--lanes", &lanes.to_string()]);
         }
-        // The operator's settings are for another server.
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("GREENLANE_") {
-                command.env_remove(name);
-            }
-        }
+        without_settings(&mut command);
         // As a variable, because arguments can be seen by everybody on the machine.
         command.env("GREENLANE_DATABASE", database_url);
         command.env("GREENLANE_DIRECTORY_KEY", hex::encode(DIRECTORY_KEY));
@@ -55,6 +50,11 @@ impl Process {
         self.pid
     }
 
+    /// Where it serves, as a client names it.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Connections to it.
     pub(super) async fn connect(&self, count: usize) -> Result<Vec<Channel>, Failure> {
         let endpoint = Endpoint::from_shared(self.address.clone()).map_err(Failure::told)?;
@@ -68,6 +68,15 @@ impl Process {
     /// Ends it at once: everything that it acknowledged is on disk, the rest nobody wants.
     pub(super) async fn end(mut self) -> Result<(), Failure> {
         self.child.kill().await.map_err(Failure::told)
+    }
+}
+
+/// The operator's settings are for another server.
+pub(super) fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("GREENLANE_") {
+            command.env_remove(name);
+        }
     }
 }
 

@@ -62,14 +62,25 @@ impl Report {
         Report { database, is_sqlite, runs: Vec::new(), idle: None, storage: None }
     }
 
-    /// Takes a run, sets it against the baseline on as many claims, and prints it. `is_grown` says
-    /// whether the ledger was grown before, so which baseline that is.
+    /// How many claims the stream took last, if there was one.
+    pub(super) fn streamed(&self) -> Option<u64> {
+        self.last(Mode::Stream).map(|run| run.claims)
+    }
+
+    fn last(&self, mode: Mode) -> Option<&Run> {
+        self.runs.iter().rev().find(|it| it.mode == mode)
+    }
+
+    /// Takes a run, sets it against the baseline on as many claims, or one from a file against the
+    /// stream, and prints it. `is_grown` says whether the ledger was grown before, so which baseline
+    /// that is.
     pub(super) fn run(&mut self, mut run: Run, is_grown: bool) {
-        let baseline = self.runs.iter().rev().find(|it| it.mode == Mode::Baseline);
-        let is_compared = matches!(run.mode, Mode::Stream | Mode::Unary);
-        run.ratio = baseline
-            .filter(|_| is_compared)
-            .map(|baseline| quotient(run.claims_per_s(), baseline.claims_per_s(), 2));
+        let other = match run.mode {
+            Mode::Stream | Mode::Unary => self.last(Mode::Baseline),
+            Mode::IngestNdjson | Mode::IngestCsv => self.last(Mode::Stream),
+            _ => None,
+        };
+        run.ratio = other.map(|other| quotient(run.claims_per_s(), other.claims_per_s(), 2));
         let budgets = budget::of(&run, &self.runs, is_grown, self.is_sqlite);
         let mut notes: Vec<String> = budgets.iter().map(budget::Budget::cell).collect();
         if run.reopened > 0 {

@@ -1,4 +1,4 @@
-//! What a line is: a hospital's message, a settlement, or nothing that can be sent.
+//! What a record is: a hospital's message, a settlement, or nothing that can be sent.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,29 +7,29 @@ use prost::Message as _;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::lines::{Line, Text};
 use super::row::{Field, Refused};
-use crate::grpc::status::MESSAGE_BYTES_MAX;
+use crate::intake::MESSAGE_BYTES_MAX;
+use crate::intake::file::{self, Record, Text, Unusable};
 use crate::pb::{self, ErrorReason};
 
 /// What is said of every message, apart from the messages.
 #[derive(Clone)]
-pub(super) struct Envelope {
-    pub(super) sender: String,
-    pub(super) infno: String,
+pub(in crate::cli) struct Envelope {
+    pub(in crate::cli) sender: String,
+    pub(in crate::cli) infno: String,
 }
 
-/// A line on its way.
+/// A record on its way.
 pub(super) struct Entry {
-    pub(super) line: Line,
+    pub(super) record: Record,
     pub(super) content: Content,
     /// What it takes of the memory, until it is accounted for.
     _held: OwnedSemaphorePermit,
 }
 
-/// What a line holds.
+/// What a record holds.
 pub(super) enum Content {
-    /// A hospital's message; the bytes stay in the line.
+    /// A hospital's message; the bytes stay in the record.
     Message,
     /// A settlement in the names of the API.
     Settlement(Box<pb::Settlement>),
@@ -38,13 +38,15 @@ pub(super) enum Content {
 }
 
 impl Entry {
-    /// Finds out what a line is.
-    pub(super) fn of(line: Line, envelope: &Envelope, held: OwnedSemaphorePermit) -> Entry {
-        let content = match &line.raw.text {
-            Text::TooLong(_) => Content::Unusable(too_large()),
-            Text::Whole(text) => content(text),
+    /// Finds out what a record is.
+    pub(super) fn of(record: Record, envelope: &Envelope, held: OwnedSemaphorePermit) -> Entry {
+        let content = match (&record.content, &record.text) {
+            (file::Content::Unusable(why), _) => Content::Unusable(unusable(why)),
+            (file::Content::Json(_), _) => Content::Message,
+            (file::Content::Text, Text::Whole(text)) => content(text, (record.line, record.column)),
+            (file::Content::Text, Text::TooLong(_)) => Content::Unusable(too_large()),
         };
-        let mut entry = Entry { line, content, _held: held };
+        let mut entry = Entry { record, content, _held: held };
         // The whole request counts, and one that is too large would end the stream.
         if entry.request(envelope).is_some_and(|it| MESSAGE_BYTES_MAX < it.encoded_len()) {
             entry.content = Content::Unusable(too_large());
@@ -55,19 +57,24 @@ impl Entry {
     /// What is sent for it; `None` where nothing can be.
     pub(super) fn request(&self, envelope: &Envelope) -> Option<pb::SubmitSettlementsRequest> {
         let mut request = pb::SubmitSettlementsRequest::default();
-        match (&self.content, &self.line.raw.text) {
-            (Content::Message, Text::Whole(text)) => {
+        let payload = || match (&self.record.content, &self.record.text) {
+            (file::Content::Json(json), _) => Some(json.clone()),
+            (_, Text::Whole(text)) => Some(text.trim_ascii().to_vec()),
+            (_, Text::TooLong(_)) => None,
+        };
+        match &self.content {
+            Content::Message => {
                 request.message = Some(pb::SubmitMessageRequest {
                     sender: envelope.sender.clone(),
-                    payload: text.trim_ascii().to_vec(),
+                    payload: payload()?,
                     infno: envelope.infno.clone(),
                     ..pb::SubmitMessageRequest::default()
                 });
             }
-            (Content::Settlement(settlement), _) => {
+            Content::Settlement(settlement) => {
                 request.settlement = Some(pb::Settlement::clone(settlement));
             }
-            (Content::Unusable(_) | Content::Message, _) => return None,
+            Content::Unusable(_) => return None,
         }
         Some(request)
     }
@@ -78,28 +85,52 @@ impl Entry {
     }
 }
 
-fn content(text: &[u8]) -> Content {
+/// What a text is that begins at a line and a byte of it.
+fn content(text: &[u8], (line, column): (u64, u64)) -> Content {
     match serde_json::from_slice::<Keys>(text) {
         Err(error) => {
             let problem = if error.is_data() {
                 "must be a JSON object".to_owned()
             } else {
                 // The parser's own text may quote the input, so only the place is told.
-                format!("must be a JSON object; it is broken at column {}", error.column())
+                let (line, column) = match error.line() as u64 {
+                    0 | 1 => (line, column + error.column() as u64 - 1),
+                    more => (line + more - 1, error.column() as u64),
+                };
+                let place = format!("line {line} column {column}");
+                format!("must be a JSON object; it is broken at {place}")
             };
-            let field = Field { field: "line".to_owned(), problem };
-            let message = "the line is no JSON object";
-            Content::Unusable(refused(ErrorReason::MessageUnreadable, message, vec![field]))
+            let message = "the record is no JSON object";
+            let fields = vec![Field::new("line", problem)];
+            Content::Unusable(refused(ErrorReason::MessageUnreadable, message, fields))
         }
         Ok(keys) if keys.settlement_id && keys.total_fen => match pb::json::settlement(text) {
             Ok(settlement) => Content::Settlement(Box::new(settlement)),
             Err(wrong) => {
-                let field = Field { field: wrong.field, problem: wrong.problem };
+                let fields = vec![Field::new(wrong.field, wrong.problem)];
                 let message = "1 field is invalid";
-                Content::Unusable(refused(ErrorReason::InvalidField, message, vec![field]))
+                Content::Unusable(refused(ErrorReason::InvalidField, message, fields))
             }
         },
         Ok(_) => Content::Message,
+    }
+}
+
+/// Why a record could not even be looked at, as a row says it.
+fn unusable(why: &Unusable) -> Refused {
+    let fields = |flaws: &[file::Flaw]| flaws.iter().cloned().map(Field::of).collect::<Vec<_>>();
+    match why {
+        Unusable::TooLarge => too_large(),
+        Unusable::Unreadable(flaws) => {
+            let message = "the record cannot be read";
+            refused(ErrorReason::MessageUnreadable, message, fields(flaws))
+        }
+        Unusable::Invalid(flaws) => {
+            let count = flaws.len();
+            let are = if count == 1 { "field is" } else { "fields are" };
+            let message = format!("{count} {are} invalid");
+            refused(ErrorReason::InvalidField, &message, fields(flaws))
+        }
     }
 }
 
@@ -153,8 +184,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_told_by_its_top_keys() {
-        let kind = |text: &str| match content(text.as_bytes()) {
+    fn a_record_is_told_by_its_top_keys() {
+        let kind = |text: &str| match content(text.as_bytes(), (1, 1)) {
             Content::Message => "message".to_owned(),
             Content::Settlement(_) => "settlement".to_owned(),
             Content::Unusable(refused) => refused.reason,
@@ -170,5 +201,16 @@ mod tests {
         }
         let wrong = r#"{"settlement_id":"S-1","total_fen":"viel"}"#;
         assert_eq!(kind(wrong), "ERROR_REASON_INVALID_FIELD");
+    }
+
+    #[test]
+    fn what_is_broken_inside_an_element_has_its_place_in_the_file() {
+        let problem = |text: &str, start| match content(text.as_bytes(), start) {
+            Content::Unusable(refused) => refused.fields[0].problem.clone(),
+            _ => panic!("it is broken"),
+        };
+        let broken = "must be a JSON object; it is broken at";
+        assert_eq!(problem("{\"a\": nul}", (7, 5)), format!("{broken} line 7 column 14"));
+        assert_eq!(problem("{\n\"a\" 1}", (7, 5)), format!("{broken} line 8 column 5"));
     }
 }

@@ -1,50 +1,59 @@
-//! `greenlane ingest`: files of messages and settlements over one stream, each line accounted for
+//! `greenlane ingest`: files of messages and settlements over one stream, each record accounted for
 //! once, whatever becomes of this process or of the server.
 
 mod entry;
+mod job;
 mod journal;
-mod lines;
+mod places;
 mod progress;
+mod rejects;
 mod row;
 mod shipment;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
-use self::entry::{Entry, Envelope};
-use self::journal::{Journal, Places};
-use self::lines::{Lines, Source, Text};
+use self::entry::Envelope;
+use self::job::{Job, Outcome, ingest};
+use self::places::Places;
 use self::progress::{Progress, summary};
-use self::row::{Header, Tally};
-use self::shipment::{Ending, Shipment};
+use self::shipment::Ending;
 use super::Failure;
-use super::client::{connect_to, endpoint};
 use super::serve::Signals;
 use crate::config::{Client, ConfigError};
+use crate::intake::file::{self, Encoding, FileError, Form, Source};
 
-/// What may be in flight: read from the input and not accounted for.
-const IN_FLIGHT_BYTES_MAX: u32 = 32 * 1024 * 1024;
-/// What an entry takes beside its text, about.
-const ENTRY_BYTES: u64 = 1024;
-/// Entries that were read ahead of the stream.
-const READ_AHEAD_MAX: usize = 1024;
-/// A silent connection is asked so often whether anybody is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Names of files that were left out are told up to so many.
+const NAMES_MAX: usize = 3;
 /// As in the API.
 const SENDER_CHARS_MAX: usize = 64;
 
 /// What to send, and where the outcome goes.
 #[derive(clap::Args)]
 pub(super) struct Ingest {
-    /// NDJSON; a directory, of which every *.ndjson and *.jsonl file is sent in the order of their
-    /// names; `-` for standard input
+    /// *.ndjson, *.jsonl, *.json, *.csv, or a *.zip of these; a directory, of which all of these are
+    /// sent in the order of their names; `-` for standard input.
+    ///
+    /// A file with another ending is read as NDJSON. JSON is one object, several one after the
+    /// other, or an array. The first row of a CSV file names its columns, in the national names
+    /// (`setl_id`, `medfee_sumamt`) or in Chinese (结算ID, 医疗费总额);
+    /// `deploy/senders/files.md` lists all of them.
     #[arg(value_name = "FILE|DIR|-")]
     input: PathBuf,
+
+    /// How the file is written, whatever its name says; for `-`, too (default: ndjson)
+    #[arg(long, value_name = "FORM", value_enum)]
+    format: Option<FormArg>,
+
+    /// How CSV files are encoded; JSON is always UTF-8.
+    ///
+    /// `auto` looks through each file and takes it for what it can only be; standard input it
+    /// takes for UTF-8.
+    #[arg(long, value_name = "NAME", value_enum, default_value = "auto")]
+    encoding: EncodingArg,
 
     /// Who delivers the messages, by the name of its profile
     #[arg(long, value_name = "NAME", value_parser = parse_sender)]
@@ -54,13 +63,17 @@ pub(super) struct Ingest {
     #[arg(long, value_name = "N", value_parser = parse_infno)]
     infno: Option<String>,
 
-    /// What became of each line, and the checkpoint to go on from (default:
+    /// What became of each record, and the checkpoint to go on from (default:
     /// `<FILE>.results.ndjson`, or `ingest.results.ndjson` for `-`)
     #[arg(long, value_name = "FILE")]
     results: Option<PathBuf>,
 
-    /// The lines that were refused, as they were (default: `<FILE>.rejects.ndjson`, or
-    /// `ingest.rejects.ndjson` for `-`)
+    /// The records that were refused, as they were (default: `<FILE>.rejects.ndjson`, and
+    /// `<FILE>.rejects.csv` for rows; `ingest.rejects.…` for `-`).
+    ///
+    /// Rows stand below the header of their file. Tables with another header go to files with a
+    /// number: `<FILE>.rejects-2.csv`. Where input has both JSON and rows, the other file has the
+    /// other ending.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 
@@ -85,99 +98,187 @@ fn parse_infno(text: &str) -> Result<String, &'static str> {
     if is_number { Ok(text.to_owned()) } else { Err("must be four digits, such as 2304") }
 }
 
-pub(super) async fn run(ingest: Ingest) -> Result<(), Failure> {
-    let endpoint =
-        endpoint(&ingest.server)?.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_while_idle(true);
-    let places = ingest.places()?;
-    let sources = ingest.sources(&places).map_err(Failure::Told)?;
-    let mut progress = Progress::begin(length(&sources));
-    let mut lines = Lines::of(sources, places.spool());
-    let envelope = Envelope {
-        sender: ingest.sender.clone().unwrap_or_default(),
-        infno: ingest.infno.clone().unwrap_or_default(),
-    };
-    let input = name_of(&ingest.input);
-    let header = Header::of(input, envelope.sender.clone(), envelope.infno.clone());
-    let passed = |bytes| progress.pass(bytes);
-    let journal = Journal::open(places.clone(), &header, &mut lines, passed);
-    let journal = journal.map_err(Failure::Told)?;
-    if lines.is_at_end().map_err(Failure::Told)? {
-        progress.end();
-        println!("already finished: every line of {} is accounted for", ingest.input.display());
-        return report(journal.tally, &places, Ending::Done);
+/// The forms of files on the command line.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormArg {
+    Ndjson,
+    Json,
+    Csv,
+    Zip,
+}
+
+/// The encodings of tables on the command line.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum EncodingArg {
+    Auto,
+    #[value(name = "utf-8")]
+    Utf8,
+    Gb18030,
+}
+
+impl FormArg {
+    fn form(self) -> Form {
+        match self {
+            FormArg::Ndjson => Form::Ndjson,
+            FormArg::Json => Form::Json,
+            FormArg::Csv => Form::Csv,
+            FormArg::Zip => Form::Zip,
+        }
     }
-    let channel = connect_to(&endpoint, &ingest.server).await?;
-    progress.go_on_from(journal.tally);
-    let stop = stop_signal()?;
-    let entries = read_ahead(lines, envelope.clone());
-    let give_up_after = Duration::from_secs(ingest.give_up_after.into());
-    let ours = (journal, progress.clone());
-    let shipment = Shipment::of(endpoint, envelope, entries, ours, stop, give_up_after);
-    let ended = shipment.run(channel).await;
+}
+
+impl EncodingArg {
+    fn encoding(self) -> Option<Encoding> {
+        match self {
+            EncodingArg::Auto => None,
+            EncodingArg::Utf8 => Some(Encoding::Utf8),
+            EncodingArg::Gb18030 => Some(Encoding::Gb18030),
+        }
+    }
+}
+
+pub(super) async fn run(args: Ingest) -> Result<(), Failure> {
+    let places = args.places(&[])?;
+    let sources = args.sources(&places)?;
+    let places = args.places(&sources)?;
+    let progress = Progress::begin(length(&sources), true);
+    let outcome = ingest(Job {
+        input: name_of(&args.input),
+        sources,
+        encoding: args.encoding.encoding(),
+        places: places.clone(),
+        envelope: Envelope {
+            sender: args.sender.clone().unwrap_or_default(),
+            infno: args.infno.clone().unwrap_or_default(),
+        },
+        server: args.server.clone(),
+        give_up_after: Duration::from_secs(args.give_up_after.into()),
+        progress: progress.clone(),
+        stop: stop_signal()?,
+    });
+    let outcome = outcome.await;
     progress.end();
-    let (journal, ending) = ended.map_err(Failure::Told)?;
-    report(journal.tally, &places, ending)
+    args.report(outcome?, &places)
 }
 
 impl Ingest {
-    /// Where results and rejects go. Neither may be the input, or the other.
-    fn places(&self) -> Result<Places, Failure> {
-        let beside = |suffix: &str| {
-            let mut name = if is_stdin(&self.input) {
-                "ingest".into()
-            } else {
-                // Without a slash at its end, and with a name where it is `.` or `..`.
-                let input: PathBuf = self.input.components().collect();
-                let named = input.file_name().is_some();
-                let input = if named { Ok(input) } else { input.canonicalize() };
-                input.unwrap_or_else(|_| self.input.clone()).into_os_string()
-            };
-            name.push(suffix);
-            PathBuf::from(name)
+    /// Where results and rejects go. None may be the input, or another one.
+    fn places(&self, sources: &[Source]) -> Result<Places, Failure> {
+        let input = if is_stdin(&self.input) {
+            PathBuf::from("ingest")
+        } else {
+            // Without a slash at its end, and with a name where it is `.` or `..`.
+            let input: PathBuf = self.input.components().collect();
+            let named = input.file_name().is_some();
+            let input = if named { Ok(input) } else { input.canonicalize() };
+            input.unwrap_or_else(|_| self.input.clone())
         };
-        let results = self.results.clone().unwrap_or_else(|| beside(".results.ndjson"));
-        let rejects = self.rejects.clone().unwrap_or_else(|| beside(".rejects.ndjson"));
-        for (setting, path, others) in [
-            ("--results", &results, [&self.input, &rejects]),
-            ("--rejects", &rejects, [&self.input, &results]),
-        ] {
-            if others.iter().any(|other| is_same(path, other)) {
-                let problem = "must be a file of its own".to_owned();
-                return Err(ConfigError { setting: setting.to_owned(), problem }.into());
-            }
+        let mut places = Places::beside(&input);
+        if let Some(results) = &self.results {
+            places.results.clone_from(results);
         }
-        Ok(Places { results, rejects })
+        if let Some(rejects) = &self.rejects {
+            places = places.with_rejects(rejects.clone(), sources);
+        }
+        let rejects = [places.ndjson().to_owned(), places.csv(1)];
+        let is_input = |path: &PathBuf| is_same(path, &self.input);
+        let wrong = if is_input(&places.results) {
+            Some("--results")
+        } else if rejects.iter().any(|it| is_input(it) || is_same(it, &places.results)) {
+            Some("--rejects")
+        } else {
+            None
+        };
+        match wrong {
+            None => Ok(places),
+            Some(setting) => Err(wrong_setting(setting, "must be a file of its own")),
+        }
     }
 
     /// The files to send, in their order.
-    fn sources(&self, places: &Places) -> Result<Vec<Source>, String> {
+    fn sources(&self, places: &Places) -> Result<Vec<Source>, Failure> {
         let input = &self.input;
+        let asked = self.format.map(FormArg::form);
         if is_stdin(input) {
-            return Ok(vec![Source { name: "-".into(), path: None }]);
+            if asked == Some(Form::Zip) {
+                return Err(wrong_setting("--format", "cannot be zip for standard input"));
+            }
+            let form = asked.unwrap_or(Form::Ndjson);
+            return Ok(vec![Source { name: "-".into(), path: None, form, is_in_folder: false }]);
         }
-        let told = |error: std::io::Error| format!("{}: {error}", input.display());
+        let told = |error: std::io::Error| Failure::told(format!("{}: {error}", input.display()));
         if !std::fs::metadata(input).map_err(told)?.is_dir() {
-            return Ok(vec![Source { name: name_of(input).into(), path: Some(input.clone()) }]);
+            let name = name_of(input);
+            let form = asked.or_else(|| Form::of_name(&name)).unwrap_or(Form::Ndjson);
+            let (name, path) = (name.into(), Some(input.clone()));
+            return Ok(vec![Source { name, path, form, is_in_folder: false }]);
         }
-        let mut sources = Vec::new();
-        for entry in std::fs::read_dir(input).map_err(told)? {
-            let path = entry.map_err(told)?.path();
-            let name = name_of(&path);
-            let is_ours =
-                [".results.ndjson", ".rejects.ndjson"].iter().any(|it| name.ends_with(it))
-                    || is_same(&path, &places.results)
-                    || is_same(&path, &places.rejects);
-            let is_input = [".ndjson", ".jsonl"].iter().any(|it| name.ends_with(it));
-            if is_input && !is_ours && path.is_file() {
-                sources.push(Source { name: name.into(), path: Some(path) });
+        if asked.is_some() {
+            let problem = "is for one file: in a directory the names say what each file is";
+            return Err(wrong_setting("--format", problem));
+        }
+        let rejects = places.rejects_there();
+        let ours = rejects.iter().map(PathBuf::as_path).chain([places.results.as_path()]);
+        let found = file::find(input, &ours.collect::<Vec<_>>()).map_err(told)?;
+        tell_left_out(&found.others);
+        if found.sources.is_empty() {
+            return Err(Failure::told(format!(
+                "{}: has no *.ndjson, *.jsonl, *.json, *.csv or *.zip file",
+                input.display()
+            )));
+        }
+        Ok(found.sources)
+    }
+
+    /// Prints what all records came to and where it is written down.
+    fn report(&self, outcome: Outcome, places: &Places) -> Result<(), Failure> {
+        let Outcome { tally, ending, rejects } = outcome;
+        if matches!(ending, Ending::AlreadyDone) {
+            let input = self.input.display();
+            println!("already finished: every record of {input} is accounted for");
+        }
+        println!("{}", summary(tally));
+        println!("results: {}", places.results.display());
+        for path in &rejects {
+            println!("rejects: {}", path.display());
+        }
+        let go_on = "say the same command again to go on";
+        match ending {
+            Ending::Stopped => Err(Failure::told(format!("stopped; {go_on}"))),
+            Ending::Failed(why) => Err(Failure::told(format!("{why}; {go_on}"))),
+            Ending::WrongInput(problems) => {
+                let problems: Vec<String> = problems.iter().map(FileError::to_string).collect();
+                let problems = problems.join("\n");
+                let so = "what comes before it is accounted for, and nothing after it was sent";
+                Err(Failure::told(format!("{problems}\n{so}; correct it, then {go_on}")))
+            }
+            Ending::Done | Ending::AlreadyDone if tally.refused == 0 => Ok(()),
+            Ending::Done | Ending::AlreadyDone => {
+                let rejects: Vec<String> =
+                    rejects.iter().map(|path| path.display().to_string()).collect();
+                Err(Failure::told(format!(
+                    "some records were refused; the results say why, one by one: correct them in \
+                     {} and ingest that file",
+                    rejects.join(", ")
+                )))
             }
         }
-        if sources.is_empty() {
-            return Err(format!("{}: has no *.ndjson and no *.jsonl file", input.display()));
-        }
-        sources.sort_by(|one, other| one.name.cmp(&other.name));
-        Ok(sources)
     }
+}
+
+fn wrong_setting(setting: &str, problem: &str) -> Failure {
+    ConfigError { setting: setting.to_owned(), problem: problem.to_owned() }.into()
+}
+
+/// Says that files of a directory were left out, lest somebody thinks that they were sent.
+fn tell_left_out(others: &[String]) {
+    if others.is_empty() {
+        return;
+    }
+    let names = others.iter().take(NAMES_MAX).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = if NAMES_MAX < others.len() { ", …" } else { "" };
+    let count = others.len();
+    eprintln!("greenlane: files of other forms are left out: {count} ({names}{more})");
 }
 
 fn is_stdin(input: &Path) -> bool {
@@ -197,45 +298,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// The bytes of all files; `None` for standard input, and where a file cannot be asked.
+/// The bytes of all files; `None` for standard input, for archives, and where a file cannot be asked.
 fn length(sources: &[Source]) -> Option<u64> {
     let lengths = sources.iter().map(|source| {
         let metadata = std::fs::metadata(source.path.as_ref()?).ok()?;
-        metadata.is_file().then_some(metadata.len())
+        (metadata.is_file() && source.form != Form::Zip).then_some(metadata.len())
     });
     lengths.sum()
-}
-
-/// Reads in a thread of its own, as far as the memory in flight allows.
-fn read_ahead(mut lines: Lines, envelope: Envelope) -> mpsc::Receiver<Result<Entry, String>> {
-    let (sender, receiver) = mpsc::channel(READ_AHEAD_MAX);
-    let memory = Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX as usize));
-    let runtime = Handle::current();
-    tokio::task::spawn_blocking(move || {
-        loop {
-            let line = match lines.next() {
-                Ok(Some(line)) => line,
-                Ok(None) => return,
-                Err(trouble) => {
-                    let _ = sender.blocking_send(Err(trouble));
-                    return;
-                }
-            };
-            let bytes = match &line.raw.text {
-                Text::Whole(text) => text.len() as u64 + ENTRY_BYTES,
-                Text::TooLong(_) => ENTRY_BYTES,
-            };
-            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(IN_FLIGHT_BYTES_MAX);
-            let held = runtime.block_on(memory.clone().acquire_many_owned(bytes));
-            let Ok(held) = held else { return };
-            let entry = Entry::of(line, &envelope, held);
-            if sender.blocking_send(Ok(entry)).is_err() {
-                // Nobody sends any more.
-                return;
-            }
-        }
-    });
-    receiver
 }
 
 /// Cancelled by the first signal that asks us to end.
@@ -248,24 +317,4 @@ fn stop_signal() -> Result<CancellationToken, Failure> {
         told.cancel();
     });
     Ok(stop)
-}
-
-/// Prints what all lines came to and where it is written down.
-fn report(tally: Tally, places: &Places, ending: Ending) -> Result<(), Failure> {
-    let (results, rejects) = (places.results.display(), places.rejects.display());
-    println!("{}", summary(tally));
-    println!("results: {results}");
-    if 0 < tally.refused {
-        println!("rejects: {rejects}");
-    }
-    let go_on = "say the same command again to go on";
-    match ending {
-        Ending::Stopped => Err(Failure::told(format!("stopped; {go_on}"))),
-        Ending::Failed(why) => Err(Failure::told(format!("{why}; {go_on}"))),
-        Ending::Done if tally.refused == 0 => Ok(()),
-        Ending::Done => Err(Failure::told(format!(
-            "some lines were refused; the results say why, line by line: correct them in \
-             {rejects} and ingest that file"
-        ))),
-    }
 }

@@ -12,16 +12,18 @@ const UNKNOWN_LENGTH: &str = "{spinner} {bytes}  {msg}";
 
 /// How far an ingest has come, on standard error and only if that is a terminal.
 #[derive(Clone)]
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     bar: ProgressBar,
     start: Instant,
     lines_before: u64,
+    is_told: bool,
 }
 
 impl Progress {
-    /// Begins; `bytes` are those of the files, where they are known.
-    pub(super) fn begin(bytes: Option<u64>) -> Progress {
-        let bar = if std::io::stderr().is_terminal() {
+    /// Begins; `bytes` are those of the files, where they are known. One that is not told shows and
+    /// says nothing, for callers who have no person before them.
+    pub(in crate::cli) fn begin(bytes: Option<u64>, is_told: bool) -> Progress {
+        let bar = if is_told && std::io::stderr().is_terminal() {
             ProgressBar::with_draw_target(bytes, ProgressDrawTarget::stderr())
         } else {
             ProgressBar::hidden()
@@ -30,7 +32,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Progress { bar, start: Instant::now(), lines_before: 0 }
+        Progress { bar, start: Instant::now(), lines_before: 0, is_told }
     }
 
     /// From here on lines are sent; the rate counts these alone.
@@ -56,7 +58,9 @@ impl Progress {
 
     /// Says something beside the bar.
     pub(super) fn say(&self, text: &str) {
-        self.bar.suspend(|| eprintln!("greenlane: {text}"));
+        if self.is_told {
+            self.bar.suspend(|| eprintln!("greenlane: {text}"));
+        }
     }
 
     /// Takes the bar away.

@@ -1,8 +1,8 @@
-//! The rows of the results file: what became of each line, without a personal value.
+//! The rows of the results file: what became of each record, without a personal value.
 
 use serde::{Deserialize, Serialize};
 
-use super::lines::Line;
+use crate::intake::file::{Flaw, Record, Sheet};
 use crate::pb;
 use crate::pb::submit_settlements_response::Outcome;
 
@@ -25,14 +25,17 @@ impl Header {
     }
 }
 
-/// What became of one line: a claim, a refusal, or no settlement.
+/// What became of one record: a claim, a refusal, or no settlement.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Row {
-    /// The name of the line's file.
+    /// The name of the record's file.
     pub(super) file: String,
-    /// Its number there, from 1.
+    /// The line of that file on which it begins, from 1.
     pub(super) line: u64,
+    /// The byte of the line at which it begins, where that is not the first one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u64>,
     /// XXH3 of its text in hexadecimal digits, by which a later run knows it again.
     pub(super) hash: String,
     settlement_id: String,
@@ -52,18 +55,21 @@ pub(super) struct Row {
     pub(super) replayed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) refused: Option<Refused>,
-    /// Why the line makes no claim although nothing is wrong with it.
+    /// Why the record makes no claim although nothing is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) no_settlement: Option<String>,
     /// What waits on the server for a settlement that is not there yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) parked_id: Option<String>,
-    /// Which line of the rejects file it is, from 1.
+    /// On which line of the rejects file it begins, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rejects_line: Option<u64>,
+    /// The name of that file, where it is not the first one of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rejects_file: Option<String>,
 }
 
-/// Why a line was refused, by the server or before it was sent.
+/// Why a record was refused, by the server or before it was sent.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Refused {
     /// The name of an `ErrorReason`.
@@ -73,31 +79,62 @@ pub(super) struct Refused {
 }
 
 /// One field that is wrong.
-#[derive(Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Field {
-    pub(super) field: String,
+    #[serde(rename = "field")]
+    pub(super) name: String,
     pub(super) problem: String,
+    /// The line of the file, where that is not where the record begins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u64>,
+    /// The byte of the line in JSON, the number of the column in CSV, both from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    column: Option<u64>,
+    /// What the table's own header calls the column.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    header: Option<String>,
+}
+
+impl Field {
+    pub(super) fn new(field: impl Into<String>, problem: impl Into<String>) -> Field {
+        Field { name: field.into(), problem: problem.into(), ..Field::default() }
+    }
+
+    pub(super) fn of(flaw: Flaw) -> Field {
+        let Flaw { field, problem, line, column } = flaw;
+        Field { name: field, problem, line, column, header: None }
+    }
+
+    /// The same with the column of a table that it is about.
+    fn in_table(self, sheet: Option<&Sheet>) -> Field {
+        let Some((column, header)) = sheet.and_then(|it| it.column_of(&self.name)) else {
+            return self;
+        };
+        Field { column: Some(column), header: Some(header.to_owned()), ..self }
+    }
 }
 
 impl Row {
-    fn of(line: &Line) -> Row {
+    fn of(record: &Record) -> Row {
         Row {
-            file: line.file.to_string(),
-            line: line.number,
-            hash: hash_text(line.raw.hash),
+            file: record.file.to_string(),
+            line: record.line,
+            column: Some(record.column).filter(|column| *column != 1),
+            hash: hash_text(record.hash),
             ..Row::default()
         }
     }
 
-    /// A line that could not be sent.
-    pub(super) fn unusable(line: &Line, why: Refused) -> Row {
-        Row { refused: Some(why), ..Row::of(line) }
+    /// A record that could not be sent.
+    pub(super) fn unusable(record: &Record, why: Refused) -> Row {
+        Row { refused: Some(why.in_table(record.sheet.as_deref())), ..Row::of(record) }
     }
 
     /// What the server answered; `None` if it says something this version does not know.
-    pub(super) fn answered(line: &Line, answer: pb::SubmitSettlementsResponse) -> Option<Row> {
+    pub(super) fn answered(record: &Record, answer: pb::SubmitSettlementsResponse) -> Option<Row> {
         let (settlement_id, source) = (answer.settlement_id, answer.source);
-        let row = Row { settlement_id, source, ..Row::of(line) };
+        let row = Row { settlement_id, source, ..Row::of(record) };
         Some(match answer.outcome? {
             Outcome::Accepted(accepted) => {
                 let claim = accepted.claim.unwrap_or_default();
@@ -113,23 +150,34 @@ impl Row {
                     ..row
                 }
             }
-            Outcome::Refused(refusal) => Row { refused: Some(Refused::from(refusal)), ..row },
+            Outcome::Refused(refusal) => {
+                let refused = Refused::from(refusal).in_table(record.sheet.as_deref());
+                Row { refused: Some(refused), ..row }
+            }
             Outcome::Parked(it) => Row { parked_id: Some(it.parked_id), ..row },
             Outcome::NoSettlement(it) => Row { no_settlement: Some(it.detail), ..row },
         })
     }
 
-    /// Whether the row tells what became of this line.
-    pub(super) fn is_of(&self, line: &Line) -> bool {
-        *self.file == *line.file
-            && self.line == line.number
-            && self.hash == hash_text(line.raw.hash)
+    /// Whether the row tells what became of this record.
+    pub(super) fn is_of(&self, record: &Record) -> bool {
+        *self.file == *record.file
+            && self.line == record.line
+            && self.column.unwrap_or(1) == record.column
+            && self.hash == hash_text(record.hash)
+    }
+}
+
+impl Refused {
+    fn in_table(self, sheet: Option<&Sheet>) -> Refused {
+        let fields = self.fields.into_iter().map(|field| field.in_table(sheet)).collect();
+        Refused { fields, ..self }
     }
 }
 
 impl From<pb::Refusal> for Refused {
     fn from(refusal: pb::Refusal) -> Refused {
-        let field = |it: pb::FieldViolation| Field { field: it.field, problem: it.description };
+        let field = |it: pb::FieldViolation| Field::new(it.field, it.description);
         Refused {
             reason: refusal.reason().as_str_name().to_owned(),
             message: refusal.message,
@@ -146,16 +194,16 @@ fn bare(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_owned()
 }
 
-/// How many lines came to what.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Tally {
-    pub(super) accepted: u64,
+/// How many records came to what.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::cli) struct Tally {
+    pub(in crate::cli) accepted: u64,
     /// Those of `accepted` that were recorded before.
-    pub(super) replayed: u64,
-    pub(super) without_settlement: u64,
+    pub(in crate::cli) replayed: u64,
+    pub(in crate::cli) without_settlement: u64,
     /// Messages that wait on the server for their settlement.
-    pub(super) parked: u64,
-    pub(super) refused: u64,
+    pub(in crate::cli) parked: u64,
+    pub(in crate::cli) refused: u64,
 }
 
 impl Tally {

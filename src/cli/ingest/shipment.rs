@@ -18,6 +18,7 @@ use super::journal::Journal;
 use super::progress::Progress;
 use super::row::Row;
 use crate::cli::client::{is_passing, may_be_opened_again, pauses};
+use crate::intake::file::{FileError, ReadError};
 use crate::pb::settlement_service_client::SettlementServiceClient;
 use crate::pb::submit_settlements_response::Outcome;
 use crate::pb::{SubmitSettlementsRequest, SubmitSettlementsResponse};
@@ -31,14 +32,29 @@ const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// How long an operator who stops us waits for what is in flight.
 const STOP_WAIT_MAX: Duration = Duration::from_secs(5);
 
-/// How a shipment ended.
-pub(super) enum Ending {
-    /// Every line is accounted for.
+/// How an ingest ended.
+#[derive(Debug)]
+pub(in crate::cli) enum Ending {
+    /// Every record is accounted for.
     Done,
+    /// Every record was accounted for before.
+    AlreadyDone,
     /// Somebody stopped it.
     Stopped,
-    /// It cannot go on; why.
+    /// A file of the input is wrong; the records before it are accounted for.
+    WrongInput(Vec<FileError>),
+    /// It cannot go on; why. The input has nothing to do with it.
     Failed(String),
+}
+
+impl Ending {
+    /// Where no more records can be read.
+    pub(super) fn of(error: ReadError) -> Ending {
+        match error {
+            ReadError::Input(problems) => Ending::WrongInput(problems),
+            error @ ReadError::Spool(_) => Ending::Failed(error.to_string()),
+        }
+    }
 }
 
 /// How one stream ended.
@@ -52,7 +68,7 @@ enum StreamEnd {
 pub(super) struct Shipment {
     endpoint: Endpoint,
     envelope: Envelope,
-    entries: mpsc::Receiver<Result<Entry, String>>,
+    entries: mpsc::Receiver<Result<Entry, ReadError>>,
     journal: Journal,
     progress: Progress,
     stop: CancellationToken,
@@ -61,10 +77,10 @@ pub(super) struct Shipment {
     waiting: VecDeque<Entry>,
     /// How many at the front of `waiting` went out on this stream, or have nothing to send.
     passed: usize,
-    /// Whether every line was read.
+    /// Whether every record was read.
     is_all_read: bool,
-    /// Why no more lines can be read.
-    trouble: Option<String>,
+    /// Why no more records can be read.
+    trouble: Option<ReadError>,
     /// When something last moved.
     moved: Instant,
     delays: ExponentialBackoff,
@@ -74,7 +90,7 @@ impl Shipment {
     pub(super) fn of(
         endpoint: Endpoint,
         envelope: Envelope,
-        entries: mpsc::Receiver<Result<Entry, String>>,
+        entries: mpsc::Receiver<Result<Entry, ReadError>>,
         (journal, progress): (Journal, Progress),
         stop: CancellationToken,
         give_up_after: Duration,
@@ -111,7 +127,7 @@ impl Shipment {
         };
         self.journal.finish()?;
         let ending = match (ending, self.trouble) {
-            (Ending::Done, Some(trouble)) => Ending::Failed(trouble),
+            (Ending::Done, Some(trouble)) => Ending::of(trouble),
             (ending, _) => ending,
         };
         Ok((self.journal, ending))
@@ -223,22 +239,22 @@ impl Shipment {
             return failed("the server answered what nobody asked");
         };
         self.passed -= 1;
-        let Some(row) = Row::answered(&entry.line, answer) else {
+        let Some(row) = Row::answered(&entry.record, answer) else {
             return failed("the server answered something that this version does not know");
         };
-        self.journal.record(&mut entry.line, row)?;
-        self.has_moved(entry.line.raw.bytes);
+        self.journal.record(&mut entry.record, row)?;
+        self.has_moved(entry.record.bytes);
         Ok(None)
     }
 
     /// Accounts for what stands at the front and cannot be sent.
     fn account_for_unusable(&mut self) -> Result<(), String> {
         while let Some(entry) = self.waiting.pop_front_if(|entry| !entry.is_sendable()) {
-            let Entry { mut line, content: Content::Unusable(why), .. } = entry else { continue };
+            let Entry { mut record, content: Content::Unusable(why), .. } = entry else { continue };
             self.passed = self.passed.saturating_sub(1);
-            let row = Row::unusable(&line, why);
-            self.journal.record(&mut line, row)?;
-            self.has_moved(line.raw.bytes);
+            let row = Row::unusable(&record, why);
+            self.journal.record(&mut record, row)?;
+            self.has_moved(record.bytes);
         }
         Ok(())
     }
@@ -256,7 +272,7 @@ impl Shipment {
     }
 
     /// Takes what the reader found.
-    fn add(&mut self, entry: Option<Result<Entry, String>>) {
+    fn add(&mut self, entry: Option<Result<Entry, ReadError>>) {
         if self.waiting.is_empty() {
             // Nobody owed us anything until now.
             self.moved = Instant::now();

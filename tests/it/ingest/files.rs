@@ -137,7 +137,10 @@ async fn a_directory_is_sent_in_the_order_of_its_names() {
         std::fs::create_dir(place.path("day")).unwrap();
         let ended = place.ingest(&["day"]).await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.err.contains("no *.ndjson and no *.jsonl"), "{ended:?}");
+        assert!(
+            ended.err.contains("has no *.ndjson, *.jsonl, *.json, *.csv or *.zip"),
+            "{ended:?}"
+        );
         place.write("day/b.ndjson", format!("\u{feff}{}\n{}\n", settlement(3), settlement(4)));
         place.write("day/a.jsonl", format!("{}\n{}", settlement(1), settlement(2)));
         for other in ["day/c.txt", "day/a.jsonl.results.ndjson", "day/a.jsonl.rejects.ndjson"] {

@@ -125,8 +125,7 @@ impl<'d> Reader<'d> {
         let room = PROBLEMS_MAX.saturating_sub(self.problems.len());
         for (key, at, _) in table.entries.into_iter().take(room) {
             let path = join(&table.path, &key);
-            let near = table.known.iter().filter(|known| is_near(&key, known));
-            let hint = match near.min_by_key(|known| distance(&key, known)) {
+            let hint = match nearest(&key, table.known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
                 None => format!("known here: {}", table.known.join(", ")),
             };
@@ -379,8 +378,14 @@ pub(crate) fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-fn is_near(key: &str, known: &str) -> bool {
-    distance(key, known) <= (known.len() / 3).max(1)
+/// The known word that somebody may have meant; `None` where none is near.
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    let near = known.filter(|known| is_near(word, known));
+    near.min_by_key(|known| distance(word, known))
+}
+
+fn is_near(word: &str, known: &str) -> bool {
+    distance(word, known) <= (known.chars().count() / 3).max(1)
 }
 
 /// How many letters have to change (Levenshtein).

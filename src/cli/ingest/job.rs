@@ -1,0 +1,132 @@
+//! One ingest from its files to its end, whoever asks for it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::entry::{Entry, Envelope};
+use super::journal::{Journal, OpenError};
+use super::places::Places;
+use super::progress::Progress;
+use super::row::{Header, Tally};
+use super::shipment::{Ending, Shipment};
+use crate::cli::Failure;
+use crate::cli::client::{connect_to, endpoint};
+use crate::config::Client;
+use crate::intake::file::{Content, Encoding, ReadError, Record, Records, Source, Text};
+
+/// What may be in flight: read from the input and not accounted for.
+const IN_FLIGHT_BYTES_MAX: u32 = 32 * 1024 * 1024;
+/// What an entry takes beside its text, about.
+const ENTRY_BYTES: u64 = 1024;
+/// Entries that were read ahead of the stream.
+const READ_AHEAD_MAX: usize = 1024;
+/// A silent connection is asked so often whether anybody is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// What to send, and where the outcome goes.
+pub(in crate::cli) struct Job {
+    /// The name of the input, by which its results know it again.
+    pub(in crate::cli) input: String,
+    /// Its files, in their order.
+    pub(in crate::cli) sources: Vec<Source>,
+    /// How its tables are written; none where that is to be found out.
+    pub(in crate::cli) encoding: Option<Encoding>,
+    pub(in crate::cli) places: Places,
+    pub(in crate::cli) envelope: Envelope,
+    pub(in crate::cli) server: Client,
+    /// How long nothing may move before it is given up.
+    pub(in crate::cli) give_up_after: Duration,
+    pub(in crate::cli) progress: Progress,
+    /// Cancelled by whoever wants it to end.
+    pub(in crate::cli) stop: CancellationToken,
+}
+
+/// What became of a job.
+pub(in crate::cli) struct Outcome {
+    pub(in crate::cli) tally: Tally,
+    pub(in crate::cli) ending: Ending,
+    /// The files in which what was refused stands.
+    pub(in crate::cli) rejects: Vec<std::path::PathBuf>,
+}
+
+/// Sends what is not accounted for and accounts for it. Going on where another run ended is the same
+/// call. An error is one of ours: files that other people's hands were in, or no server.
+pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
+    let Job { input, sources, encoding, places, envelope, server, give_up_after, stop, .. } = job;
+    let mut progress = job.progress;
+    let endpoint = endpoint(&server)?;
+    let endpoint = endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_while_idle(true);
+    let mut records = Records::of(sources, encoding, places.spool());
+    let header = Header::of(input, envelope.sender.clone(), envelope.infno.clone());
+    let passed = |bytes| progress.pass(bytes);
+    let nothing = |ending| Outcome { tally: Tally::default(), ending, rejects: Vec::new() };
+    let mut journal = match Journal::open(places, &header, &mut records, passed) {
+        Ok(journal) => journal,
+        Err(OpenError::Input(error)) => return Ok(nothing(Ending::of(error))),
+        Err(OpenError::Ours(why)) => return Err(Failure::Told(why)),
+    };
+    let outcome = |journal: &Journal, ending| Outcome {
+        tally: journal.tally,
+        ending,
+        rejects: journal.rejects(),
+    };
+    match records.is_at_end() {
+        Ok(true) => return Ok(outcome(&journal, Ending::AlreadyDone)),
+        Ok(false) => journal.go_on().map_err(Failure::Told)?,
+        Err(error) => return Ok(outcome(&journal, Ending::of(error))),
+    }
+    let channel = connect_to(&endpoint, &server).await?;
+    progress.go_on_from(journal.tally);
+    let entries = read_ahead(records, envelope.clone());
+    let ours = (journal, progress);
+    let shipment = Shipment::of(endpoint, envelope, entries, ours, stop, give_up_after);
+    let (journal, ending) = shipment.run(channel).await.map_err(Failure::Told)?;
+    Ok(outcome(&journal, ending))
+}
+
+/// Reads in a thread of its own, as far as the memory in flight allows.
+fn read_ahead(
+    mut records: Records,
+    envelope: Envelope,
+) -> mpsc::Receiver<Result<Entry, ReadError>> {
+    let (sender, receiver) = mpsc::channel(READ_AHEAD_MAX);
+    let memory = Arc::new(Semaphore::new(IN_FLIGHT_BYTES_MAX as usize));
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || {
+        loop {
+            let record = match records.next() {
+                Ok(Some(record)) => record,
+                Ok(None) => return,
+                Err(trouble) => {
+                    let _ = sender.blocking_send(Err(trouble));
+                    return;
+                }
+            };
+            let bytes = u32::try_from(memory_of(&record)).unwrap_or(u32::MAX);
+            let held = memory.clone().acquire_many_owned(bytes.min(IN_FLIGHT_BYTES_MAX));
+            let Ok(held) = runtime.block_on(held) else { return };
+            let entry = Entry::of(record, &envelope, held);
+            if sender.blocking_send(Ok(entry)).is_err() {
+                // Nobody sends any more.
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn memory_of(record: &Record) -> u64 {
+    let text = match &record.text {
+        Text::Whole(text) => text.len() as u64,
+        Text::TooLong(_) => 0,
+    };
+    let json = match &record.content {
+        Content::Json(json) => json.len() as u64,
+        Content::Text | Content::Unusable(_) => 0,
+    };
+    text + json + ENTRY_BYTES
+}
