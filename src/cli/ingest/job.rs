@@ -1,5 +1,6 @@
 //! One ingest from its files to its end, whoever asks for it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ pub(in crate::cli) struct Outcome {
     pub(in crate::cli) tally: Tally,
     pub(in crate::cli) ending: Ending,
     /// The files in which what was refused stands.
-    pub(in crate::cli) rejects: Vec<std::path::PathBuf>,
+    pub(in crate::cli) rejects: Vec<PathBuf>,
 }
 
 /// Sends what is not accounted for and accounts for it. Going on where another run ended is the same

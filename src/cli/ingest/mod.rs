@@ -16,11 +16,12 @@ use std::time::Duration;
 use clap::ValueEnum;
 use tokio_util::sync::CancellationToken;
 
-use self::entry::Envelope;
-use self::job::{Job, Outcome, ingest};
-use self::places::Places;
-use self::progress::{Progress, summary};
-use self::shipment::Ending;
+pub(super) use self::entry::Envelope;
+pub(super) use self::job::{Job, Outcome, ingest};
+pub(super) use self::places::Places;
+pub(super) use self::progress::Progress;
+use self::progress::summary;
+pub(super) use self::shipment::Ending;
 use super::Failure;
 use super::serve::Signals;
 use crate::config::{Client, ConfigError};
