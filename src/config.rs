@@ -79,6 +79,10 @@ pub struct Settings {
     /// Where traces are sent by OTLP over gRPC, such as `http://127.0.0.1:4317` (default: nowhere)
     #[arg(long, value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+
+    /// A TOML file with senders to fetch settlements from, as for `greenlane pull` (default: none)
+    #[arg(long, value_name = "FILE")]
+    pub pull: Option<String>,
 }
 
 /// What a client command needs.
@@ -116,7 +120,7 @@ pub struct ConfigError {
 }
 
 /// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// For people.
     Text,
@@ -148,6 +152,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Where traces are sent.
     pub otlp_endpoint: Option<String>,
+    /// Which senders to fetch from.
+    pub pull: Option<PathBuf>,
     layers: Layers,
 }
 
@@ -186,6 +192,7 @@ impl Config {
                 "a URL such as http://127.0.0.1:4317",
                 |text| is_http(text).then(|| text.to_owned()),
             )?,
+            pull: layers.optional("pull", "a path", path)?,
             database,
             layers,
         };
@@ -220,9 +227,7 @@ impl Config {
 }
 
 fn directory_key(layers: &Layers, database: &Database) -> Result<DirectoryKeySource, ConfigError> {
-    let file = layers.optional("directory_key_file", "a path", |path| {
-        (!path.is_empty()).then(|| PathBuf::from(path))
-    })?;
+    let file = layers.optional("directory_key_file", "a path", path)?;
     match (layers.directory_key(), file, database.sqlite_path()) {
         (Some(_), Some(_), _) => Err(layers.error(
             "directory_key_file",
@@ -252,6 +257,10 @@ fn directory_key(layers: &Layers, database: &Database) -> Result<DirectoryKeySou
             ),
         )),
     }
+}
+
+fn path(text: &str) -> Option<PathBuf> {
+    (!text.is_empty()).then(|| PathBuf::from(text))
 }
 
 fn number<T: std::str::FromStr>(text: &str) -> Option<T> {
@@ -289,6 +298,9 @@ impl fmt::Display for Config {
         line("log_format", quoted(format.into()))?;
         if let Some(endpoint) = &self.otlp_endpoint {
             line("otlp_endpoint", quoted(endpoint.clone()))?;
+        }
+        if let Some(path) = &self.pull {
+            line("pull", quoted(path.display().to_string()))?;
         }
         match (&self.directory_key, self.layers.text("directory_key_file")) {
             (_, Some(path)) => line("directory_key_file", quoted(path.to_owned())),

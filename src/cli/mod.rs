@@ -10,6 +10,7 @@ mod health;
 mod ingest;
 mod member;
 mod plan;
+mod pull;
 mod roster;
 mod serve;
 mod source;
@@ -69,6 +70,14 @@ enum Command {
     /// The same command again goes on where the last run ended, however it ended. Exits 0 when
     /// nothing was refused, 1 otherwise.
     Ingest(Box<ingest::Ingest>),
+    /// Fetch settlements from those who do not call (主动获取).
+    ///
+    /// Asks HTTP endpoints and looks into folders, again and again, and hands what is new to the
+    /// server. Several processes may be given the same senders: one at a time fetches from each, and
+    /// another takes over when it ends. How far each has come is kept by the server, so that nothing
+    /// is lost and nothing counted twice, however a process ends. `greenlane source pulls` shows how
+    /// it goes. SIGTERM or Ctrl-C ends it.
+    Pull(Box<pull::Pull>),
     /// Watch what happens to claims, as it happens.
     ///
     /// Prints one event a line, in the order of each claim, without gaps or repeats; goes on by
@@ -146,6 +155,7 @@ impl Command {
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
             Command::Ingest(ingest) => ingest::run(*ingest).await,
+            Command::Pull(pull) => pull::run(*pull).await,
             Command::Watch(args) => watch::run(*args).await,
             Command::Healthcheck(server) => health::run(server).await,
             Command::Bench(bench) => bench::run(&bench).await,

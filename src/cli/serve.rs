@@ -1,20 +1,27 @@
 //! `greenlane serve` and `greenlane config`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::config::{Config, Settings};
+use super::pull::Fetchers;
+use crate::config::{Client, Config, Settings};
 use crate::ledger::Ledger;
 use crate::server::{self, Limits};
 use crate::store::{Options, Store, StoreError};
 use crate::{clock, telemetry};
 
+/// How long connectors may take to end their leases: less than a supervisor's patience allows.
+const RELEASE_MAX: Duration = Duration::from_secs(1);
 /// Connections that read: reads are short, and two databases' worth of cores is plenty.
 const READERS_MAX: u32 = 8;
 
 pub(super) async fn run(settings: &Settings) -> Result<(), Failure> {
     let config = Config::resolve(settings, std::env::vars_os())?;
+    let fetchers = config.pull.as_deref().map(Fetchers::read).transpose()?;
     let endpoint = config.otlp_endpoint.as_deref();
     let _telemetry = telemetry::init(config.log_format, &config.log, endpoint)?;
     let shutdown = CancellationToken::new();
@@ -29,10 +36,21 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Failure> {
     let limits = Limits { in_flight_max, watches_max, ..Limits::default() };
     let serving = tokio::spawn(server::run(listener, ledger, limits, shutdown.clone()));
     tokio::pin!(serving);
+    let stop_fetching = CancellationToken::new();
+    let fetching = fetchers.map(|fetchers| {
+        let server = Client { server: format!("http://{}", reachable(address)) };
+        fetchers.start(&server, &stop_fetching, false)
+    });
+    let fetching = fetching.transpose()?;
     let outcome = tokio::select! {
         outcome = &mut serving => outcome,
         name = stop.received() => {
             tracing::info!(signal = name, "shutting down");
+            stop_fetching.cancel();
+            if let Some(fetching) = fetching {
+                // Another process need not wait for the leases to end by themselves.
+                let _ = tokio::time::timeout(RELEASE_MAX, fetching.join_all()).await;
+            }
             shutdown.cancel();
             serving.await
         }
@@ -40,6 +58,16 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Failure> {
     outcome.map_err(Failure::told)?.map_err(Failure::told)?;
     tracing::info!("ended, everything acknowledged is on disk");
     Ok(())
+}
+
+/// How this process reaches itself.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let loopback = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+        IpAddr::V6(ip) if ip.is_unspecified() => Some(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+        _ => None,
+    };
+    SocketAddr::new(loopback.unwrap_or(address.ip()), address.port())
 }
 
 /// Opens the database that the configuration names and starts its lanes.
@@ -83,6 +111,18 @@ impl Signals {
             _ = self.interrupt.recv() => "SIGINT",
         }
     }
+}
+
+/// Cancelled by the first signal that asks us to end.
+pub(super) fn stop_signal() -> Result<CancellationToken, Failure> {
+    let stop = CancellationToken::new();
+    let mut signals = Signals::new().map_err(Failure::told)?;
+    let told = stop.clone();
+    tokio::spawn(async move {
+        signals.received().await;
+        told.cancel();
+    });
+    Ok(stop)
 }
 
 pub(super) fn print_config(settings: &Settings) -> Result<(), Failure> {

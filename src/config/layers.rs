@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::{ConfigError, Settings};
 
 /// Every setting and its default, if there is a fixed one.
-const SETTINGS: [(&str, Option<&str>); 10] = [
+const SETTINGS: [(&str, Option<&str>); 11] = [
     ("allow_unauthenticated", Some("false")),
     ("database", Some("sqlite://greenlane.db")),
     ("directory_key_file", None),
@@ -21,6 +21,7 @@ const SETTINGS: [(&str, Option<&str>); 10] = [
     ("log", Some("info")),
     ("log_format", Some("text")),
     ("otlp_endpoint", None),
+    ("pull", None),
     ("watches_max", Some("16384")),
 ];
 
@@ -84,6 +85,7 @@ struct Document {
     log: Option<Spanned<String>>,
     log_format: Option<Spanned<String>>,
     otlp_endpoint: Option<Spanned<String>>,
+    pull: Option<Spanned<String>>,
     watches_max: Option<Spanned<i64>>,
 }
 
@@ -146,6 +148,7 @@ impl Layers {
         give("log", text_of(file.log));
         give("log_format", text_of(file.log_format));
         give("otlp_endpoint", text_of(file.otlp_endpoint));
+        give("pull", text_of(file.pull));
         give("watches_max", text_of(file.watches_max));
         Ok(())
     }
@@ -161,6 +164,7 @@ impl Layers {
         give("log", &settings.log);
         give("log_format", &settings.log_format);
         give("otlp_endpoint", &settings.otlp_endpoint);
+        give("pull", &settings.pull);
         give("watches_max", &settings.watches_max);
     }
 

@@ -119,12 +119,12 @@ fn an_unknown_name_is_an_error() {
     let files = ["lanes = 2\nlane = 3\n", "directory_key = \"secret\"\n", "lanes = \n"];
     let files: String = files.map(|text| printed(&[], &[], Some(text))).concat();
     expect![[r#"
-        FILE:2: lane: unknown field `lane`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `watches_max`
-        FILE:1: directory_key: unknown field `directory_key`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `watches_max`
+        FILE:2: lane: unknown field `lane`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `pull`, `watches_max`
+        FILE:1: directory_key: unknown field `directory_key`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `pull`, `watches_max`
         FILE:1: lanes: string values must be quoted, expected literal string
     "#]].assert_eq(&files);
     expect![[r#"
-        GREENLANE_LISTN: is no setting; there are GREENLANE_ALLOW_UNAUTHENTICATED, GREENLANE_CONFIG, GREENLANE_DATABASE, GREENLANE_DIRECTORY_KEY, GREENLANE_DIRECTORY_KEY_FILE, GREENLANE_IN_FLIGHT_MAX, GREENLANE_LANES, GREENLANE_LISTEN, GREENLANE_LOG, GREENLANE_LOG_FORMAT, GREENLANE_OTLP_ENDPOINT, GREENLANE_SERVER, GREENLANE_WATCHES_MAX
+        GREENLANE_LISTN: is no setting; there are GREENLANE_ALLOW_UNAUTHENTICATED, GREENLANE_CONFIG, GREENLANE_DATABASE, GREENLANE_DIRECTORY_KEY, GREENLANE_DIRECTORY_KEY_FILE, GREENLANE_IN_FLIGHT_MAX, GREENLANE_LANES, GREENLANE_LISTEN, GREENLANE_LOG, GREENLANE_LOG_FORMAT, GREENLANE_OTLP_ENDPOINT, GREENLANE_PULL, GREENLANE_SERVER, GREENLANE_WATCHES_MAX
     "#]].assert_eq(&printed(&[], &[("GREENLANE_LISTN", "127.0.0.1:1")], None));
 }
 

@@ -103,7 +103,7 @@ pub struct Moment(i64);
 
 impl Moment {
     /// The instant that many µs after the epoch.
-    pub fn from_micros(micros: i64) -> Moment {
+    pub const fn from_micros(micros: i64) -> Moment {
         Moment(micros)
     }
 

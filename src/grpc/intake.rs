@@ -96,6 +96,16 @@ impl Intake {
             Reading::Quote(settlement) => self.submit(*settlement, Mode::Preview).await,
             Reading::Settlement(settlement) => self.submit(*settlement, mode).await,
             Reading::FollowUp(what) => self.follow_up(what, of_message(request), mode).await,
+            Reading::TakenBack { settlement, reversal } => {
+                let reversal = FollowUp::Reversal(reversal);
+                match self.follow_up(reversal, of_message(request), mode).await? {
+                    // It waits, so that the settlement is taken back in the commit that brings it.
+                    Taken::Parked(_) if mode == Mode::Record => {
+                        self.submit(*settlement, mode).await
+                    }
+                    taken => Ok(taken),
+                }
+            }
         }
     }
 

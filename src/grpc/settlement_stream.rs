@@ -101,8 +101,8 @@ enum Standing {
     Sent(Pending<Submitted>),
     /// The ledger has it; it may have to wait for its settlement.
     Followed(Pending<Followed>, Topic),
-    /// It was a message without a settlement to record; why.
-    NoSettlement(String),
+    /// It is taken, or there was nothing to take.
+    Done(Box<Taken>),
     /// It cannot be used.
     Refused(Fault),
 }
@@ -118,7 +118,7 @@ impl Item {
                 let outcome = pending.outcome().await;
                 outcome.map(|followed| Taken::of_followed(followed, topic, Mode::Record))
             }
-            Standing::NoSettlement(detail) => Ok(Taken::NoSettlement(detail)),
+            Standing::Done(taken) => Ok(*taken),
             Standing::Refused(fault) => return self.refused(fault, intake).await,
         };
         match taken {
@@ -176,6 +176,8 @@ struct Found {
 enum What {
     Settlement(Box<Settlement>),
     FollowUp(FollowUp),
+    /// A settlement and that it was taken back.
+    TakenBack(Box<Settlement>, FollowUp),
     /// Nothing for the ledger.
     Other(Standing),
 }
@@ -209,13 +211,18 @@ impl Found {
             Err(Refused { fault, about }) => {
                 Found { about, what: What::Other(Standing::Refused(fault)) }
             }
-            Ok(Reading::NoSettlement { detail }) => nameless(Standing::NoSettlement(detail)),
+            Ok(Reading::NoSettlement { detail }) => nameless(nothing(detail)),
             Ok(Reading::Quote(settlement)) => Found {
                 about: intake::about_settlement(&settlement),
-                what: What::Other(Standing::NoSettlement(QUOTE.to_owned())),
+                what: What::Other(nothing(QUOTE.to_owned())),
             },
             Ok(Reading::FollowUp(what)) => {
                 Found { about: intake::about(&what), what: What::FollowUp(what) }
+            }
+            Ok(Reading::TakenBack { settlement, reversal }) => {
+                let reversal = FollowUp::Reversal(reversal);
+                let about = intake::about(&reversal);
+                Found { about, what: What::TakenBack(settlement, reversal) }
             }
             Ok(Reading::Settlement(settlement)) => Found {
                 about: intake::about_settlement(&settlement),
@@ -223,6 +230,11 @@ impl Found {
             },
         }
     }
+}
+
+/// There was nothing to take; why.
+fn nothing(detail: String) -> Standing {
+    Standing::Done(Box::new(Taken::NoSettlement(detail)))
 }
 
 /// Why an answer to 2303 makes no claim.
@@ -347,10 +359,24 @@ impl Reader {
                 What::FollowUp(what) => {
                     // In its turn: behind the settlements before it, before those behind it.
                     self.send(&mut run, &mut settlements).await?;
-                    let (topic, delivery) = (intake::topic(&what), delivery(&request));
-                    let bulk = Queue::Bulk;
-                    let followed = self.ledger.follow_up(what, delivery, bulk, Mode::Record).await;
-                    Some(Standing::Followed(followed, topic))
+                    let topic = intake::topic(&what);
+                    Some(Standing::Followed(self.follow_up(what, &request).await, topic))
+                }
+                What::TakenBack(settlement, reversal) => {
+                    self.send(&mut run, &mut settlements).await?;
+                    let topic = intake::topic(&reversal);
+                    match self.follow_up(reversal, &request).await.outcome().await {
+                        // It waits, so the settlement is taken back in the commit that brings it.
+                        Ok(Followed::Parked(_)) => {
+                            settlements.push(*settlement);
+                            None
+                        }
+                        Ok(done) => {
+                            let taken = Taken::of_followed(done, topic, Mode::Record);
+                            Some(Standing::Done(Box::new(taken)))
+                        }
+                        Err(error) => Some(Standing::Refused(error.into())),
+                    }
                 }
                 What::Other(standing) => Some(standing),
             };
@@ -360,6 +386,14 @@ impl Reader {
             run.push((standing, Item { index, request, about, _bytes: permit }));
         }
         self.send(&mut run, &mut settlements).await
+    }
+
+    async fn follow_up(
+        &self,
+        what: FollowUp,
+        request: &SubmitSettlementsRequest,
+    ) -> Pending<Followed> {
+        self.ledger.follow_up(what, delivery(request), Queue::Bulk, Mode::Record).await
     }
 
     /// Sends a run of settlements to the ledger, and it with everything between to the answers.

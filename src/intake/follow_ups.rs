@@ -12,7 +12,9 @@ use crate::core::settlement::{Reversal, Supplement};
 #[track_caller]
 fn reversal(reading: Result<Reading, Unreadable>) -> Reversal {
     match reading {
-        Ok(Reading::FollowUp(FollowUp::Reversal(reversal))) => Arc::unwrap_or_clone(reversal),
+        Ok(
+            Reading::FollowUp(FollowUp::Reversal(reversal)) | Reading::TakenBack { reversal, .. },
+        ) => Arc::unwrap_or_clone(reversal),
         other => panic!("no reversal: {other:?}"),
     }
 }
@@ -147,7 +149,11 @@ fn every_sign_of_a_reversal_is_seen() {
 /// The flag marks both rows of a reversal; the sign tells which is which.
 #[test]
 fn a_row_that_says_it_was_reversed_names_itself() {
-    let was = reversal(read_value(&changed(ORIGINAL, put("refd_setl_flag", "1")), None));
+    let flagged = read_value(&changed(ORIGINAL, put("refd_setl_flag", "1")), None);
+    let Ok(Reading::TakenBack { settlement, .. }) = &flagged else { panic!("{flagged:?}") };
+    // Nobody may have heard of it before.
+    assert_eq!(**settlement, read_sample(ORIGINAL));
+    let was = reversal(flagged);
     assert_eq!(was.original_id.as_deref(), Some("370200G0000008800005"));
     assert_eq!((was.reversal_id, was.reverse_time), (None, None));
     let row = reversal(read_value(&changed(NEGATIVE, put("refd_setl_flag", 1)), None));

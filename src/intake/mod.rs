@@ -22,8 +22,10 @@ mod settlement;
 mod supplement;
 mod time;
 
+use std::sync::Arc;
+
 use crate::core::checks::Problem;
-use crate::core::settlement::{FollowUp, Settlement};
+use crate::core::settlement::{FollowUp, Reversal, Settlement};
 
 pub use profile::{Institution, Profile, ReversalDialect};
 
@@ -54,6 +56,14 @@ pub enum Reading {
     Quote(Box<Settlement>),
     /// Something about a settlement that came apart from it.
     FollowUp(FollowUp),
+    /// A settlement that says of itself that it was taken back (`refd_setl_flag`), which may be the
+    /// first that is heard of it.
+    TakenBack {
+        /// What was settled.
+        settlement: Box<Settlement>,
+        /// That it was taken back.
+        reversal: Arc<Reversal>,
+    },
     /// The platform refused, so there is nothing to decide.
     NoSettlement {
         /// What it answered, in our words: its own text may name a person.

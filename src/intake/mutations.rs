@@ -220,7 +220,12 @@ fn loses_nothing(tree: &Tree, reading: &Reading, case: &str) {
     let output = tree.get("output");
     let setlinfo = output.and_then(|output| output.get("setlinfo"));
     match (reading, setlinfo) {
-        (Reading::Settlement(settlement) | Reading::Quote(settlement), Some(setlinfo)) => {
+        (
+            Reading::Settlement(settlement)
+            | Reading::Quote(settlement)
+            | Reading::TakenBack { settlement, .. },
+            Some(setlinfo),
+        ) => {
             for (names, amount) in AMOUNTS {
                 let lost = states(setlinfo, names)
                     && amount(&settlement.amounts).is_none_or(|amount| amount.is_zero());

@@ -61,7 +61,12 @@ pub(super) fn says_nothing_personal(
     reading: &Result<Reading, Unreadable>,
 ) -> Result<(), TestCaseError> {
     let shown = match reading {
-        Ok(Reading::Settlement(_) | Reading::Quote(_) | Reading::FollowUp(_)) => return Ok(()),
+        Ok(
+            Reading::Settlement(_)
+            | Reading::Quote(_)
+            | Reading::FollowUp(_)
+            | Reading::TakenBack { .. },
+        ) => return Ok(()),
         Ok(Reading::NoSettlement { detail }) => detail.clone(),
         Err(error) => {
             prop_assert!(!error.problems.is_empty());

@@ -1,7 +1,7 @@
 //! The way from bytes to a reading: parse, find the parts, tell the kind, read by it.
 
 use super::findings::Findings;
-use super::kind::{self, Kind};
+use super::kind::{self, Kind, Reason};
 use super::part::{Part, Places};
 use super::parts::Parts;
 use super::profile::Profile;
@@ -9,6 +9,7 @@ use super::{
     About, Message, Reading, Topic, Unreadable, about, names, reversal, settlement, supplement,
 };
 use crate::core::checks::Checks;
+use crate::core::settlement::FollowUp;
 
 /// Reads a message by its sender's profile.
 pub(super) fn read(message: &Message<'_>, profile: &Profile) -> Result<Reading, Unreadable> {
@@ -38,7 +39,13 @@ pub(super) fn read(message: &Message<'_>, profile: &Profile) -> Result<Reading, 
     };
     let reading = match kind {
         Kind::Settlement | Kind::Quote => settlement::read(&parts, kind, &mut findings),
-        Kind::Reversal(reason) => reversal::read(&parts, transaction, reason, &mut findings),
+        Kind::Reversal(reason) => {
+            let reading = reversal::read(&parts, transaction, reason, &mut findings);
+            match reason {
+                Reason::Reverses => reading,
+                Reason::WasReversed => with_settlement(reading, &parts, profile),
+            }
+        }
         Kind::Supplement => supplement::read(&parts, &mut findings),
         Kind::List => supplement::read_list(&parts, &mut findings),
     };
@@ -47,6 +54,17 @@ pub(super) fn read(message: &Message<'_>, profile: &Profile) -> Result<Reading, 
         let about = About { topic: Some(topic), ..about::of(&parts, profile) };
         Unreadable { problems, about }
     })
+}
+
+/// A reversal with the settlement in whose own row it stands, where that can be read as one.
+fn with_settlement(reading: Reading, parts: &Parts<'_>, profile: &Profile) -> Reading {
+    let Reading::FollowUp(FollowUp::Reversal(reversal)) = reading else { return reading };
+    let mut findings = Findings::new(profile);
+    let settled = settlement::read(parts, Kind::Settlement, &mut findings);
+    match findings.checks.done(settled) {
+        Ok(Reading::Settlement(settlement)) => Reading::TakenBack { settlement, reversal },
+        _ => Reading::FollowUp(FollowUp::Reversal(reversal)),
+    }
 }
 
 fn refused(findings: Findings<'_>, about: About) -> Result<Reading, Unreadable> {

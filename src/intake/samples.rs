@@ -97,9 +97,9 @@ fn every_sample_is_understood_as_what_it_is() {
         let (kind, source, id) = match read_national(&message(&payload)) {
             Ok(Reading::Settlement(it)) => ("settlement", it.source, it.settlement_id),
             Ok(Reading::Quote(it)) => ("quote", it.source, it.settlement_id),
-            Ok(Reading::FollowUp(FollowUp::Reversal(it))) => {
-                ("reversal", it.source.clone(), it.reversal_id.clone().unwrap_or_default())
-            }
+            Ok(
+                Reading::FollowUp(FollowUp::Reversal(it)) | Reading::TakenBack { reversal: it, .. },
+            ) => ("reversal", it.source.clone(), it.reversal_id.clone().unwrap_or_default()),
             Ok(Reading::FollowUp(FollowUp::Supplement(it))) => {
                 ("supplement", it.facts.source.clone(), it.facts.settlement_id.clone())
             }

@@ -13,6 +13,7 @@ mod follow_ups;
 mod ingest;
 mod process;
 mod published_cases;
+mod pull;
 mod scenarios;
 mod serving;
 mod shutdown;

@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::ValueEnum;
-use tokio_util::sync::CancellationToken;
 
 pub(super) use self::entry::Envelope;
 pub(super) use self::job::{Job, Outcome, ingest};
@@ -23,7 +22,7 @@ pub(super) use self::progress::Progress;
 use self::progress::summary;
 pub(super) use self::shipment::Ending;
 use super::Failure;
-use super::serve::Signals;
+use super::serve::stop_signal;
 use crate::config::{Client, ConfigError};
 use crate::intake::file::{self, Encoding, FileError, Form, Source};
 
@@ -306,16 +305,4 @@ fn length(sources: &[Source]) -> Option<u64> {
         (metadata.is_file() && source.form != Form::Zip).then_some(metadata.len())
     });
     lengths.sum()
-}
-
-/// Cancelled by the first signal that asks us to end.
-fn stop_signal() -> Result<CancellationToken, Failure> {
-    let stop = CancellationToken::new();
-    let mut signals = Signals::new().map_err(Failure::told)?;
-    let told = stop.clone();
-    tokio::spawn(async move {
-        signals.received().await;
-        told.cancel();
-    });
-    Ok(stop)
 }

@@ -217,7 +217,7 @@ impl Tally {
         self.replayed += u64::from(row.replayed == Some(true));
     }
 
-    pub(super) fn lines(&self) -> u64 {
+    pub(in crate::cli) fn lines(&self) -> u64 {
         self.accepted + self.without_settlement + self.parked + self.refused
     }
 }

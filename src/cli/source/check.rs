@@ -92,7 +92,9 @@ fn check(name: String, payload: &[u8], profile: &Profile) -> Row {
         Ok(Reading::FollowUp(FollowUp::Supplement(supplement))) => {
             of_facts(name, &supplement.facts)
         }
-        Ok(Reading::FollowUp(FollowUp::Reversal(reversal))) => Row {
+        Ok(
+            Reading::FollowUp(FollowUp::Reversal(reversal)) | Reading::TakenBack { reversal, .. },
+        ) => Row {
             settlement_id: reversal
                 .original_id
                 .clone()

@@ -173,7 +173,7 @@ mod tests {
         let why = |answer: &str| page(answer).unwrap_err();
         assert_eq!(
             why(r#"{"infcode": 0, "output": [{"psn_name": "测试"#),
-            "the answer must be JSON; it is broken at line 1, column 43"
+            "the answer must be JSON; it is broken at line 1, column 46"
         );
         assert_eq!(
             why("<html>502</html>"),

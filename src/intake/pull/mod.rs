@@ -3,8 +3,9 @@
 //!
 //! An endpoint is asked in *passes*: each begins a little before the newest record that is known (the
 //! overlap, for records that become visible late), goes on behind the last record of each page, and
-//! ends with the first page that is not full. Once in a while a pass looks back much further. What
-//! was handed over before and has not changed is left out; the ledger would know it by its key.
+//! ends with the first page that is not full. Once a day, in the time between passes, everything is
+//! looked back for that came much later. What was handed over before and has not changed is left
+//! out; the ledger would know it by its key.
 
 mod answer;
 mod request;

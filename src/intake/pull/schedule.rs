@@ -1,6 +1,6 @@
 //! What to ask an endpoint for next, and when.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -15,9 +15,12 @@ use crate::core::day::Moment;
 const PAUSE_MIN: Duration = Duration::from_secs(1);
 /// The longest pause before jitter, which at most doubles it: an outage is noticed to be over well
 /// within a minute.
-const PAUSE_MAX: Duration = Duration::from_secs(15);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How often a pass looks back.
 const LOOK_BACK_EVERY: Duration = Duration::from_hours(24);
+/// Records that are remembered as handed over: 48 MB, and more than a province has in a month.
+const KNOWN_MAX: usize = 1_000_000;
+const EARLIEST: Moment = Moment::from_micros(i64::MIN);
 
 /// Where a record stands in the order of its endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,7 +41,10 @@ pub struct Cursor {
     /// is wrong must not lead us past what it will write tomorrow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<Moment>,
-    /// When a pass last looked back.
+    /// The last record of the look back under way; none between two of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    looking: Option<Place>,
+    /// When everything was last looked back for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looked_back: Option<Moment>,
 }
@@ -62,8 +68,8 @@ pub struct Query {
     pub after: Place,
     /// At most so many.
     pub page_size: u16,
-    /// Whether it begins a pass that looks back.
-    looks_back: bool,
+    /// Whether it looks back for what came late.
+    pub looks_back: bool,
 }
 
 /// What is to be done now.
@@ -88,11 +94,15 @@ pub struct Schedule {
     overlap: Duration,
     look_back: Duration,
     cursor: Cursor,
-    /// Nothing is asked before.
-    next_time: Moment,
+    /// Nothing at all is asked before: something failed.
+    pause_until: Moment,
+    /// The next pass begins then.
+    next_pass: Moment,
+    /// Whether a pass has ended since this schedule began.
+    has_caught_up: bool,
     delays: ExponentialBackoff,
-    /// What was handed over in the pass before, and in this one: a hash of each record.
-    handed_over: [HashSet<u128>; 2],
+    /// What was handed over and may come again: a hash of each record, and its time.
+    handed_over: HashMap<u128, Moment>,
 }
 
 impl Schedule {
@@ -105,9 +115,11 @@ impl Schedule {
             overlap: endpoint.overlap,
             look_back: endpoint.look_back,
             cursor,
-            next_time: Moment::from_micros(i64::MIN),
+            pause_until: EARLIEST,
+            next_pass: EARLIEST,
+            has_caught_up: false,
             delays: delays(),
-            handed_over: Default::default(),
+            handed_over: HashMap::new(),
         }
     }
 
@@ -116,30 +128,31 @@ impl Schedule {
         &self.cursor
     }
 
-    /// What to do at `now`.
+    /// What to do at `now`. Passes come first; what came late is looked for in the time between.
     pub fn next(&self, now: Moment) -> Next {
-        if now < self.next_time {
-            return Next::Wait(self.next_time);
+        if now < self.pause_until {
+            return Next::Wait(self.pause_until);
         }
-        let page_size = self.page_size;
-        if let Some(after) = self.cursor.after.clone() {
-            return Next::Ask(Query { after, page_size, looks_back: false });
+        let newest = self.cursor.newest;
+        let ask = |after: Option<&Place>, back, looks_back| {
+            let time = newest.map_or(self.from, |newest| self.from.max(newest.earlier(back)));
+            let after = after.cloned().unwrap_or(Place { time, id: String::new() });
+            Next::Ask(Query { after, page_size: self.page_size, looks_back })
+        };
+        if self.cursor.after.is_some() || self.next_pass <= now {
+            return ask(self.cursor.after.as_ref(), self.overlap, false);
         }
         let is_due = self.cursor.looked_back.is_none_or(|at| at.later(LOOK_BACK_EVERY) <= now);
-        let looks_back = !self.look_back.is_zero() && is_due;
-        let back = if looks_back { self.look_back.max(self.overlap) } else { self.overlap };
-        let time =
-            self.cursor.newest.map_or(self.from, |newest| self.from.max(newest.earlier(back)));
-        Next::Ask(Query { after: Place { time, id: String::new() }, page_size, looks_back })
+        let may_look = self.has_caught_up && self.overlap < self.look_back;
+        if may_look && (self.cursor.looking.is_some() || is_due) {
+            return ask(self.cursor.looking.as_ref(), self.look_back, true);
+        }
+        Next::Wait(self.next_pass)
     }
 
-    /// The records of a page that are new or changed since the pass before.
+    /// The records of a page that were not handed over as they are.
     pub fn unknown<'p>(&self, page: &'p Page) -> Vec<&'p Row> {
-        let is_known = |row: &Row| {
-            let hash = xxh3_128(row.text.as_bytes());
-            self.handed_over.iter().any(|known| known.contains(&hash))
-        };
-        page.rows.iter().filter(|row| !is_known(row)).collect()
+        page.rows.iter().filter(|row| !self.handed_over.contains_key(&hash(row))).collect()
     }
 
     /// A page was handed over as a whole. Tells whether that was all there is.
@@ -150,36 +163,198 @@ impl Schedule {
         if !is_last && last.is_none() {
             return Err(Stuck);
         }
-        let [_, current] = &mut self.handed_over;
-        current.extend(page.rows.iter().map(|row| xxh3_128(row.text.as_bytes())));
-        if query.looks_back {
-            self.cursor.looked_back = Some(now);
+        self.delays = delays();
+        if self.handed_over.len() < KNOWN_MAX {
+            let time = |row: &Row| row.place.as_ref().map_or(now, |place| place.time);
+            self.handed_over.extend(page.rows.iter().map(|row| (hash(row), time(row))));
         }
         if let Some(last) = &last {
             let newest = last.time.min(now);
             self.cursor.newest = Some(self.cursor.newest.map_or(newest, |it| it.max(newest)));
         }
-        self.delays = delays();
+        if query.looks_back {
+            self.looked(is_last, last, now);
+            return Ok(false);
+        }
+        self.cursor.after = last.filter(|_| !is_last);
         if is_last {
-            self.cursor.after = None;
-            self.handed_over.swap(0, 1);
-            self.handed_over[1].clear();
-            self.next_time = now.later(self.every);
-        } else {
-            self.cursor.after = last;
+            self.next_pass = now.later(self.every);
+            self.has_caught_up = true;
+            self.forget();
         }
         Ok(is_last)
+    }
+
+    /// A look back ends where passes begin.
+    fn looked(&mut self, is_last: bool, last: Option<Place>, now: Moment) {
+        let begin = self.cursor.newest.map(|newest| newest.earlier(self.overlap));
+        let is_there = last.as_ref().is_some_and(|last| Some(last.time) >= begin);
+        if is_last || is_there {
+            self.cursor.looked_back = Some(now);
+            self.cursor.looking = None;
+        } else {
+            self.cursor.looking = last;
+        }
+    }
+
+    /// Forgets what no pass and no look back can meet again.
+    fn forget(&mut self) {
+        let Some(newest) = self.cursor.newest else { return };
+        let from = newest.earlier(self.look_back.max(self.overlap));
+        self.handed_over.retain(|_, time| from <= *time);
+        if KNOWN_MAX <= self.handed_over.len() {
+            // It is handed over once more, and the ledger knows it.
+            self.handed_over.clear();
+        }
     }
 
     /// Something failed: the same is asked again, later and later.
     pub fn failed(&mut self, now: Moment) {
         let delay = self.delays.next().unwrap_or(PAUSE_MAX);
-        self.next_time = now.later(delay);
+        self.pause_until = now.later(delay);
     }
+}
+
+fn hash(row: &Row) -> u128 {
+    xxh3_128(row.text.as_bytes())
 }
 
 /// Longer and longer, and not all processes alike.
 fn delays() -> ExponentialBackoff {
     let delays = ExponentialBuilder::new().with_min_delay(PAUSE_MIN).with_max_delay(PAUSE_MAX);
     delays.with_jitter().without_max_times().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::pull::{Senders, Way};
+
+    const EVERY: Duration = Duration::from_secs(10);
+    const MINUTE: i64 = 60_000_000;
+
+    fn schedule(more: &str) -> Schedule {
+        let text = format!(
+            "[[senders]]\nsender = \"s\"\n[senders.endpoint]\nurl = \"https://p\"\nregion = \"370200\"\n\
+             institution_code = \"H\"\nfrom_date = \"2024-05-01\"\npage_size = 2\n{more}"
+        );
+        let Way::Endpoint(endpoint) = Senders::read(&text).unwrap().0.remove(0).way else {
+            panic!("an endpoint")
+        };
+        Schedule::new(&endpoint, EVERY, Cursor::default())
+    }
+
+    /// Minutes after the beginning of 2024-05-10.
+    fn at(minutes: i64) -> Moment {
+        let start = Moment::parse_local("2024-05-10").unwrap();
+        Moment::from_micros(start.micros() + minutes * MINUTE)
+    }
+
+    fn page(rows: &[(i64, &str)]) -> Page {
+        let row = |(minutes, id): &(i64, &str)| Row {
+            text: (*id).to_owned(),
+            place: Some(Place { time: at(*minutes), id: (*id).to_owned() }),
+        };
+        Page { rows: rows.iter().map(row).collect() }
+    }
+
+    #[track_caller]
+    fn ask(schedule: &Schedule, now: Moment) -> Query {
+        match schedule.next(now) {
+            Next::Ask(query) => query,
+            Next::Wait(until) => panic!("waits until {}", until.local()),
+        }
+    }
+
+    fn told(query: &Query) -> String {
+        let Query { after, looks_back, .. } = query;
+        let back = if *looks_back { " back" } else { "" };
+        format!("{} {}{back}", after.time.local(), after.id)
+    }
+
+    #[test]
+    fn a_pass_goes_on_behind_its_last_record_and_the_next_one_begins_an_overlap_before() {
+        let mut it = schedule("look_back_days = 0\n");
+        let now = at(100);
+        let query = ask(&it, now);
+        assert_eq!(told(&query), "2024-05-01 00:00:00 ");
+        assert_eq!(it.took(&query, &page(&[(5, "a"), (7, "b")]), now), Ok(false));
+        let query = ask(&it, now);
+        assert_eq!(told(&query), "2024-05-10 00:07:00 b");
+        assert_eq!(it.took(&query, &page(&[(90, "c")]), now), Ok(true));
+        assert_eq!(it.next(now), Next::Wait(now.later(EVERY)));
+        // Another process goes on with what was kept.
+        it.cursor = Cursor::read(&it.cursor.text());
+        assert_eq!(told(&ask(&it, now.later(EVERY))), "2024-05-10 00:30:00 ");
+    }
+
+    /// Followed, a record of tomorrow would hide all of today.
+    #[test]
+    fn a_record_from_the_future_leads_no_further_than_now() {
+        let mut it = schedule("look_back_days = 0\n");
+        let query = ask(&it, at(100));
+        it.took(&query, &page(&[(3000, "a")]), at(100)).unwrap();
+        assert_eq!(told(&ask(&it, at(101))), "2024-05-10 00:40:00 ");
+    }
+
+    #[test]
+    fn what_was_handed_over_and_is_the_same_is_left_out() {
+        let mut it = schedule("");
+        let query = ask(&it, at(100));
+        let seen = page(&[(90, "a")]);
+        assert_eq!(it.unknown(&seen).len(), 1);
+        it.took(&query, &seen, at(100)).unwrap();
+        assert_eq!(it.unknown(&seen).len(), 0);
+        let changed = Page { rows: vec![Row { text: "changed".into(), place: None }] };
+        assert_eq!(it.unknown(&changed).len(), 1);
+    }
+
+    #[test]
+    fn a_page_that_leads_nowhere_is_no_reason_to_ask_at_once_again() {
+        let mut it = schedule("");
+        let query = ask(&it, at(100));
+        it.took(&query, &page(&[(5, "a"), (7, "b")]), at(100)).unwrap();
+        let query = ask(&it, at(100));
+        assert_eq!(it.took(&query, &page(&[(5, "a"), (7, "b")]), at(100)), Err(Stuck));
+        it.failed(at(100));
+        assert!(matches!(it.next(at(100)), Next::Wait(until) if at(100) < until));
+    }
+
+    #[test]
+    fn pauses_grow_and_stay_below_twenty_seconds() {
+        let mut it = schedule("");
+        let mut pauses = Vec::new();
+        for _ in 0..50 {
+            it.failed(at(0));
+            let Next::Wait(until) = it.next(at(0)) else { panic!("it must wait") };
+            pauses.push(until.micros() - at(0).micros());
+        }
+        assert!(pauses.iter().all(|pause| (1_000_000..=20_000_000).contains(pause)), "{pauses:?}");
+        assert!(pauses[10..].iter().all(|pause| 10_000_000 <= *pause), "{pauses:?}");
+    }
+
+    #[test]
+    fn late_records_are_looked_for_between_passes_and_once_a_day() {
+        let mut it = schedule("look_back_days = 2\n");
+        let mut now = at(5000);
+        let query = ask(&it, now);
+        it.took(&query, &page(&[(5000, "z")]), now).unwrap();
+        // Four days and more are in it; the look back begins two days before.
+        let query = ask(&it, now);
+        assert_eq!(told(&query), "2024-05-11 11:20:00  back");
+        assert_eq!(it.took(&query, &page(&[(3000, "a"), (3001, "b")]), now), Ok(false));
+        // A pass that is due comes first.
+        now = now.later(EVERY);
+        let query = ask(&it, now);
+        assert_eq!(told(&query), "2024-05-13 10:20:00 ");
+        assert_eq!(it.took(&query, &page(&[(5000, "z")]), now), Ok(true));
+        let query = ask(&it, now);
+        assert_eq!(told(&query), "2024-05-12 02:01:00 b back");
+        // It ends where passes begin, and comes again the next day.
+        it.took(&query, &page(&[(4000, "c"), (4941, "d")]), now).unwrap();
+        assert!(matches!(it.next(now), Next::Wait(_)));
+        assert!(!ask(&it, now.later(EVERY)).looks_back);
+        it.next_pass = now.later(LOOK_BACK_EVERY * 2);
+        assert!(ask(&it, now.later(LOOK_BACK_EVERY)).looks_back);
+    }
 }

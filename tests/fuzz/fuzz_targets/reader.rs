@@ -56,7 +56,11 @@ fuzz_target!(|input: &[u8]| {
     let profile = &READ[usize::from(how / 2) % READ.len()];
     let message = Message { sender: "fuzz", payload, infno, request_payload };
     match read(&message, profile) {
-        Ok(Reading::Settlement(settlement) | Reading::Quote(settlement)) => look_at(&settlement),
+        Ok(
+            Reading::Settlement(settlement)
+            | Reading::Quote(settlement)
+            | Reading::TakenBack { settlement, .. },
+        ) => look_at(&settlement),
         Ok(Reading::FollowUp(FollowUp::Supplement(supplement))) => {
             let facts = &supplement.facts;
             assert!(!facts.source.is_empty());
