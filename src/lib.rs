@@ -18,7 +18,7 @@
 //! | [`config`], [`telemetry`], [`clock`] | settings, logs and traces, the one place that reads time | be looked up from anywhere else |
 //! | [`server`] | a bound socket in, an orderly end out | know what a claim is |
 //! | [`grpc`] | the wire: parse, render, status, layers | decide, or name a database |
-//! | [`intake`] | readers of hospital messages, profiles of their senders | guess: what cannot be read is named field by field |
+//! | [`intake`] | readers of hospital messages and of files of them, profiles of their senders, what to fetch from them next | guess: what cannot be read is named field by field |
 //! | [`ledger`] | the one write path: directory, queues, lanes, group commit | wait for a second lane, or run in a caller's task |
 //! | [`feed`] | from committed events to endless watches: a ring of the newest, the store for the rest | hold up a writer, or keep a queue for a reader |
 //! | [`store`] | SQL for SQLite and PostgreSQL | know the wire, or decide |
@@ -59,6 +59,14 @@
 //! Its sender is told every bad field, and the bytes are kept as a *reject* with these reasons until
 //! the same bytes, a corrected message about the same settlement, or `RetryReject` succeeds.
 //!
+//! # Walk-through: fetching
+//!
+//! `greenlane pull`, or a task inside `serve`, leases a sender from a server: one process at a time.
+//! [`intake::pull::Schedule`] says what to ask for next; the page goes over the same stream as any
+//! other sender's, and only when every record of it was answered is the cursor recorded, which
+//! renews the lease. A process that is killed leaves a lease that ends by itself; the next one goes
+//! on from the cursor, and what comes twice is known by its key.
+//!
 //! # Walk-through: a commit that fails
 //!
 //! A statement that fails rolls the batch back and the batch is halved until the culprit stands
@@ -87,6 +95,8 @@
 //! - What was acknowledged survives `kill -9`, once: `crash` in the integration tests.
 //! - A watch is ordered, unique, reliable, resumable, bookmarkable and honest, whatever happens to
 //!   servers and connections: `watch` in the integration tests, one judge for each word.
+//! - What is fetched counts once, whatever fails on the way and whoever fetches: `pull::month` in the
+//!   integration tests.
 //! - Money never touches a float, time is read in [`clock`] only, modules name only what lies
 //!   below them: `tidy` in the integration tests.
 

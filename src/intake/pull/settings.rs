@@ -405,3 +405,6 @@ fn folder_of<'d>(reader: &mut Reader<'d>, value: Value<'d>) -> Option<Folder> {
         settle,
     })
 }
+
+#[cfg(test)]
+mod tests;
