@@ -121,8 +121,10 @@ impl Connector {
             progress = self.work.fetch(stop) => progress,
             // Another process goes on with it: what was handed over is known to the ledger.
             () = self.desk.keep() => return None,
-            () = stop.cancelled() => return Some(Ending::Stopped),
         };
+        if stop.is_cancelled() && progress == Progress::default() {
+            return Some(Ending::Stopped);
+        }
         self.pauses = pauses();
         self.tell(&progress);
         let (failure, caught_up) = (progress.failure.clone(), progress.caught_up);
@@ -191,10 +193,14 @@ impl Work {
         self.wait(clock::now()).is_some()
     }
 
+    /// Does the next piece of work; nothing where it is stopped before its end.
     async fn fetch(&mut self, stop: &CancellationToken) -> Progress {
         match self {
             Work::Endpoint(it) => match it.schedule.next(clock::now()) {
-                Next::Ask(query) => it.page(&query).await,
+                Next::Ask(query) => tokio::select! {
+                    progress = it.page(&query) => progress,
+                    () = stop.cancelled() => Progress::default(),
+                },
                 Next::Wait(_) => Progress::default(),
             },
             Work::Folder(it) => it.look(stop).await,

@@ -1,6 +1,5 @@
 //! `greenlane pull` and `greenlane serve --pull` as operators run them, against a platform on a socket.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -19,13 +18,11 @@ use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
 use super::http::Served as Remote;
 use super::platform::{DAY, MEMBERS, Platform};
+use super::{WAIT_MAX, claims, wait_for};
 use crate::process::{Process, assert_consistent, command, run, run_within, terminate};
 use crate::serving::{on_sqlite, persons};
-use crate::support::{Database, Dice};
+use crate::support::{Database, Dice, on_every_backend};
 use crate::world::open_ledger;
-
-/// A lease ends after half a minute, and debug builds are slow.
-const WAIT_MAX: Duration = Duration::from_mins(3);
 
 /// Midnight of the platform's first day, in µs.
 fn start() -> i64 {
@@ -60,24 +57,6 @@ fn pull(senders: &Path, server: &str) -> Child {
     command.stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// Settlements of the ledger, and whether each is taken back.
-async fn claims(database: &Database) -> BTreeMap<String, bool> {
-    const CLAIMS: &str = "select k.settlement_id, c.state from settlement_key k \
-         join claim c on c.lane = k.lane and c.claim_no = k.claim_no";
-    let rows: Vec<(String, String)> = database.rows(CLAIMS).await;
-    rows.into_iter().map(|(id, state)| (id, state == "VOIDED")).collect()
-}
-
-async fn wait_for(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let waiting = async {
-        let mut interval = tokio::time::interval(Duration::from_millis(100));
-        while !holds().await {
-            interval.tick().await;
-        }
-    };
-    assert!(tokio::time::timeout(WAIT_MAX, waiting).await.is_ok(), "{what}");
-}
-
 async fn log_of(mut child: Child) -> String {
     let mut log = String::new();
     child.stderr.take().unwrap().read_to_string(&mut log).await.unwrap();
@@ -89,7 +68,7 @@ async fn log_of(mut child: Child) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_share_a_sender_and_one_that_is_killed_is_replaced() {
-    on_sqlite(async |database| {
+    on_every_backend(async |database| {
         prepare(&database).await;
         let mut server = Process::start(&database, &[]).await;
         let remote = Remote::start(platform(150).failing_at_times(), start() + 10 * DAY).await;
@@ -119,7 +98,10 @@ async fn two_processes_share_a_sender_and_one_that_is_killed_is_replaced() {
         .await;
         let asked = remote.asked_by().len();
         remote.set_now(start() + 15 * DAY);
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        let words = ["pull", first.to_str().unwrap(), "--once"];
+        let third = run(&words, &[("GREENLANE_SERVER", &server.address)]).await;
+        assert_eq!(third.code, Some(1), "{third:?}");
+        assert!(third.err.contains("or it is paused"), "{third:?}");
         assert_eq!(remote.asked_by().len(), asked);
         let resumed = source("resume").await;
         assert_eq!(resumed.code, Some(0), "{resumed:?}");

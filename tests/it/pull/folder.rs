@@ -9,13 +9,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::process::Child;
 
+use super::{WAIT_MAX, wait_for};
 use crate::process::{Process, assert_consistent, command, run_within, terminate};
 use crate::serving::{cert, on_sqlite, persons};
 use crate::support::Database;
 use crate::world::open_ledger;
 
 const MEMBERS: usize = 10;
-const WAIT_MAX: Duration = Duration::from_mins(2);
 
 struct Inbox {
     directory: tempfile::TempDir,
@@ -82,16 +82,6 @@ fn rows(path: &Path) -> Vec<Value> {
     text.lines().skip(1).map(|row| serde_json::from_str(row).unwrap()).collect()
 }
 
-async fn wait_for(what: &str, mut holds: impl FnMut() -> bool) {
-    let waiting = async {
-        let mut interval = tokio::time::interval(Duration::from_millis(50));
-        while !holds() {
-            interval.tick().await;
-        }
-    };
-    assert!(tokio::time::timeout(WAIT_MAX, waiting).await.is_ok(), "{what}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_results() {
     on_sqlite(async |database| {
@@ -121,7 +111,7 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         fs::write(inbox.path("in/bad.csv"), "setl_id,medfee_sumamt,nonsense\nS,1.00,x\n").unwrap();
         let refused = format!("{}no json\n{}", line(20), line(21));
         fs::write(inbox.path("in/other.ndjson"), refused).unwrap();
-        wait_for("they are moved", || {
+        wait_for("they are moved", async || {
             inbox.ended_in("in/done", "day.ndjson").is_some()
                 && inbox.ended_in("in/done", "other.ndjson").is_some()
                 && inbox.ended_in("in/failed", "bad.csv").is_some()
@@ -140,7 +130,7 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         assert!(reason.contains("bad.csv line 1 column 3"), "{reason}");
         // The same name again is another file.
         fs::write(&growing, line(50)).unwrap();
-        wait_for("it is taken", || !growing.exists()).await;
+        wait_for("it is taken", async || !growing.exists()).await;
         terminate(&child).await;
         inbox.once().await;
         let mut names: Vec<String> = fs::read_dir(inbox.path("in"))
@@ -180,12 +170,12 @@ async fn a_file_whose_process_is_killed_is_gone_on_with_and_each_line_settled_on
             text.unwrap_or_default().lines().count()
         };
         let mut child = inbox.pull();
-        wait_for("it goes on", || 100 < results()).await;
+        wait_for("it goes on", async || 100 < results()).await;
         child.kill().await.unwrap();
         let known = results();
         assert!(known < LINES, "the kill must come in the middle: {known}");
         let child = inbox.pull();
-        wait_for("it is done", || inbox.ended_in("in/done", "day.ndjson").is_some()).await;
+        wait_for("it is done", async || inbox.ended_in("in/done", "day.ndjson").is_some()).await;
         terminate(&child).await;
         let done = inbox.ended_in("in/done", "day.ndjson").unwrap();
         let rows = rows(&done.join("day.ndjson.results.ndjson"));

@@ -254,11 +254,7 @@ async fn a_month_of_every_fault_is_settled_once_and_caught_up_within_a_minute() 
 
 async fn check(database: &crate::support::Database, month: &Month, end: i64) {
     // Every settlement once, and taken back where the platform says so.
-    const CLAIMS: &str = "select k.settlement_id, c.state from settlement_key k \
-         join claim c on c.lane = k.lane and c.claim_no = k.claim_no";
-    let claims: Vec<(String, String)> = database.rows(CLAIMS).await;
-    let claims: BTreeMap<String, bool> =
-        claims.into_iter().map(|(id, state)| (id, state == "VOIDED")).collect();
+    let claims = super::claims(database).await;
     let expected = month.platform.settlements(Moment::from_micros(end));
     assert_eq!(claims.len(), expected.len());
     for (id, is_taken_back) in &expected {
