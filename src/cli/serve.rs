@@ -15,7 +15,7 @@ use crate::store::{Options, Store, StoreError};
 use crate::{clock, telemetry};
 
 /// How long connectors may take to end their leases: less than a supervisor's patience allows.
-const RELEASE_MAX: Duration = Duration::from_secs(1);
+const RELEASE_MAX: Duration = Duration::from_millis(500);
 /// Connections that read: reads are short, and two databases' worth of cores is plenty.
 const READERS_MAX: u32 = 8;
 

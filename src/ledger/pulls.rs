@@ -52,20 +52,22 @@ impl Change {
 }
 
 impl Ledger {
-    /// Leases a sender for [`LEASE`], or renews the lease `lease_id`. Gives the lease, or `None`
-    /// where another process holds it or it is paused, and the sender as it stands.
+    /// Leases a sender for [`LEASE`], or renews the lease `lease_id`; where that was another's
+    /// meanwhile the lease is a new one. Gives the lease, or `None` where another process holds it or
+    /// it is paused, and the sender as it stands.
     pub async fn lease_pull(
         &self,
         sender: String,
         holder: String,
         lease_id: Option<String>,
     ) -> Result<(Option<String>, PullRow), LedgerError> {
-        let lease_id = lease_id.unwrap_or_else(|| Uuid::now_v7().to_string());
-        let lease = self.lease(sender, lease_id.clone(), holder);
+        let lease = self.lease(sender, lease_id.unwrap_or_default(), holder);
+        let (held_id, new_id) = (lease.held_id.clone(), lease.lease_id.clone());
         let row = self.change_pull(Change::Lease(lease)).await?;
         let row = row.ok_or(LedgerError::CommandFailed)?;
-        let is_ours = row.lease_id == lease_id && row.pause_time.is_none();
-        Ok((is_ours.then_some(lease_id), row))
+        let is_held = !row.lease_id.is_empty() && row.lease_id == held_id;
+        let is_ours = row.pause_time.is_none() && (is_held || row.lease_id == new_id);
+        Ok((is_ours.then(|| row.lease_id.clone()), row))
     }
 
     /// Records how far the holder of a lease has come, and renews the lease.
@@ -98,9 +100,9 @@ impl Ledger {
         row.ok_or(LedgerError::PullNotFound { sender })
     }
 
-    fn lease(&self, sender: String, lease_id: String, holder: String) -> Lease {
-        let expire_time = self.now().later(LEASE);
-        Lease { sender, lease_id, holder, expire_time }
+    fn lease(&self, sender: String, held_id: String, holder: String) -> Lease {
+        let (lease_id, expire_time) = (Uuid::now_v7().to_string(), self.now().later(LEASE));
+        Lease { sender, held_id, lease_id, holder, expire_time }
     }
 
     /// Makes a change in a transaction of its own; gives the row as it stands then.

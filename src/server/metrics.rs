@@ -79,7 +79,9 @@ pub(super) fn register_pulls(ledger: &Ledger, closing: CancellationToken) {
                 () = closing.cancelled() => return,
             }
             // What cannot be read now stays as it was; the ledger itself says what is wrong.
-            if let Ok(rows) = store.pulls().await {
+            if let Ok(mut rows) = store.pulls().await {
+                // A name that was only paused may be a mistyped one.
+                rows.retain(|row| !row.holder.is_empty());
                 *known.write().expect("nobody panics while holding it") = rows;
             }
         }

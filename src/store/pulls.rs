@@ -24,7 +24,9 @@ pub struct PullProgress {
 pub struct Lease {
     /// The sender.
     pub sender: String,
-    /// Its id if it is granted.
+    /// The lease that is held, and renewed where it still is; empty: none is.
+    pub held_id: String,
+    /// The id of a new one, if that is granted.
     pub lease_id: String,
     /// Which process asks.
     pub holder: String,
@@ -89,14 +91,16 @@ impl Tx {
     /// Grants a lease where nobody holds one and nobody has paused the sender.
     pub async fn lease_pull(&mut self, lease: &Lease, now: Moment) -> Result<(), StoreError> {
         // The row is locked and looked at again, so of two who ask at once one gets it.
-        const SQL: &str = "update pull set lease_id = $2, holder = $3, \
-             lease_expire_time_us = $4, update_time_us = $5 where sender = $1 \
+        // A lease that was another's meanwhile is never taken up again: its cursor is an old one.
+        const SQL: &str = "update pull set \
+             lease_id = case when lease_id = $6 and lease_id <> '' then $6 else $2 end, \
+             holder = $3, lease_expire_time_us = $4, update_time_us = $5 where sender = $1 \
              and pause_time_us is null \
-             and (lease_id in ('', $2) or lease_expire_time_us <= $5)";
+             and (lease_id in ('', $6) or lease_expire_time_us <= $5)";
         let granted = on!(self.next(), conn => {
             sqlx::query(SQL)
                 .bind(&lease.sender).bind(&lease.lease_id).bind(&lease.holder)
-                .bind(lease.expire_time.micros()).bind(now.micros())
+                .bind(lease.expire_time.micros()).bind(now.micros()).bind(&lease.held_id)
                 .execute(conn).await.map(|_| ())
         });
         self.done(granted.map_err(StoreError::from))
@@ -118,7 +122,7 @@ impl Tx {
              where sender = $1 and lease_id = $2";
         let recorded = on!(self.next(), conn => {
             sqlx::query(SQL)
-                .bind(&lease.sender).bind(&lease.lease_id).bind(lease.expire_time.micros())
+                .bind(&lease.sender).bind(&lease.held_id).bind(lease.expire_time.micros())
                 .bind(&progress.cursor).bind(i64::from(progress.caught_up))
                 .bind(&progress.failure).bind(progress.records).bind(now.micros())
                 .execute(conn).await.map(|_| ())
@@ -131,7 +135,7 @@ impl Tx {
         const SQL: &str = "update pull set lease_id = '', update_time_us = $3 \
              where sender = $1 and lease_id = $2";
         let released = on!(self.next(), conn => {
-            sqlx::query(SQL).bind(&lease.sender).bind(&lease.lease_id).bind(now.micros())
+            sqlx::query(SQL).bind(&lease.sender).bind(&lease.held_id).bind(now.micros())
                 .execute(conn).await.map(|_| ())
         });
         self.done(released.map_err(StoreError::from))

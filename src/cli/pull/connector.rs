@@ -27,6 +27,8 @@ pub(super) struct Connector {
     pub(super) work: Work,
     /// Whether everything there was has been fetched since it began.
     has_caught_up: bool,
+    /// What failed first.
+    first_failure: Option<String>,
     /// Failures in a row.
     failures: u32,
     /// Before the server is asked again that did not answer.
@@ -61,7 +63,15 @@ pub(in crate::cli) enum Ending {
 
 impl Connector {
     pub(super) fn new(sender: String, desk: Desk, work: Work) -> Connector {
-        Connector { sender, desk, work, has_caught_up: false, failures: 0, pauses: pauses() }
+        Connector {
+            sender,
+            desk,
+            work,
+            has_caught_up: false,
+            first_failure: None,
+            failures: 0,
+            pauses: pauses(),
+        }
     }
 
     /// Goes on until `stop`; or, where `once`, until everything there is was fetched or something
@@ -127,20 +137,25 @@ impl Connector {
         }
         self.pauses = pauses();
         self.tell(&progress);
-        let (failure, caught_up) = (progress.failure.clone(), progress.caught_up);
+        let Progress { failure, caught_up, goes_on, .. } = progress.clone();
         if let Err(status) = self.desk.record(progress).await {
             let sender = self.sender.as_str();
             tracing::warn!(sender, code = %status.code(), "how far it has come was not recorded");
         }
         self.has_caught_up |= caught_up;
-        match once {
-            true if !failure.is_empty() => {
-                Some(Ending::Failed(format!("{}: {failure}", self.sender)))
-            }
-            // Nothing is left to look back for, either.
-            true if self.has_caught_up && self.work.is_at_rest() => Some(Ending::CaughtUp),
-            _ => None,
+        if !failure.is_empty() {
+            self.first_failure.get_or_insert_with(|| format!("{}: {failure}", self.sender));
         }
+        let is_over = if failure.is_empty() {
+            // Nothing is left to look back for, either.
+            self.has_caught_up && self.work.is_at_rest()
+        } else {
+            !goes_on
+        };
+        (once && is_over).then(|| match self.first_failure.take() {
+            Some(why) => Ending::Failed(why),
+            None => Ending::CaughtUp,
+        })
     }
 
     /// Logs what is worth it: records, the first of many failures, and the end of them.
@@ -169,7 +184,8 @@ impl Work {
         match self {
             Work::Endpoint(it) => {
                 let endpoint = it.fetcher.endpoint();
-                it.schedule = Schedule::new(endpoint, it.every, Cursor::read(cursor));
+                let cursor = Cursor::read(cursor, endpoint);
+                it.schedule = Schedule::new(endpoint, it.every, cursor);
             }
             Work::Folder(it) => it.begin(),
         }
@@ -220,7 +236,7 @@ impl Fetching {
             }
         };
         let cursor = self.schedule.cursor().text();
-        Progress { cursor, caught_up, failure, records }
+        Progress { cursor, caught_up, failure, records, goes_on: false }
     }
 
     async fn pass(&mut self, query: &Query) -> Result<(bool, i64), String> {

@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 use crate::pb::pull_service_client::PullServiceClient;
-use crate::pb::{LeasePullRequest, Pull, PullState, RecordPullRequest, ReleasePullRequest};
+use crate::pb::{
+    LeasePullRequest, LeasePullResponse, Pull, PullState, RecordPullRequest, ReleasePullRequest,
+};
 
 /// How often a lease is renewed: thrice while it lasts.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// How long the server may take to answer.
+const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Holds the lease of one sender, or not.
 pub(super) struct Desk {
@@ -25,10 +29,8 @@ pub(super) struct Desk {
 pub(super) enum Standing {
     /// It is ours. With a cursor where it has just become so.
     Ours(Option<String>),
-    /// Another process fetches from it.
-    Anothers,
-    /// An operator has paused it.
-    Paused,
+    /// Another process fetches from it, or an operator has paused it.
+    NotOurs,
 }
 
 /// What happened since it was said last.
@@ -38,6 +40,8 @@ pub(super) struct Progress {
     pub(super) caught_up: bool,
     pub(super) failure: String,
     pub(super) records: i64,
+    /// Whether a failure is that of one file, so that others are tried.
+    pub(super) goes_on: bool,
 }
 
 impl Desk {
@@ -49,45 +53,53 @@ impl Desk {
 
     /// Leases the sender, or renews the lease where that is due.
     pub(super) async fn hold(&mut self) -> Result<Standing, Status> {
-        let is_ours = !self.lease_id.is_empty();
-        if is_ours && Instant::now() < self.renew_at {
+        if !self.lease_id.is_empty() && Instant::now() < self.renew_at {
             return Ok(Standing::Ours(None));
         }
-        let asked = LeasePullRequest {
-            sender: self.sender.clone(),
-            holder: self.holder.clone(),
-            lease_id: self.lease_id.clone(),
-        };
-        let asked_at = Instant::now();
-        let answer = self.client.lease_pull(asked).await?.into_inner();
-        let is_renewed = is_ours && answer.lease_id == self.lease_id;
-        self.renew_at = asked_at + RENEW_EVERY;
+        let answer = self.ask().await?;
         if answer.lease_id.is_empty() {
             // Where it was paused the lease is still ours; another process may begin at once.
             self.release().await;
-            let is_paused = answer.pull.is_some_and(|pull| is_paused(&pull));
-            return Ok(if is_paused { Standing::Paused } else { Standing::Anothers });
+            return Ok(Standing::NotOurs);
         }
+        let is_renewed = answer.lease_id == self.lease_id;
         self.lease_id = answer.lease_id;
         Ok(Standing::Ours(if is_renewed { None } else { Some(answer.cursor) }))
     }
 
-    /// Renews the lease while something else goes on. Returns when it is lost.
+    /// Renews the lease while something else goes on. Returns when it is another's. A pause lets
+    /// finish what goes on.
     pub(super) async fn keep(&mut self) {
-        while !self.lease_id.is_empty() {
+        loop {
             tokio::time::sleep_until(self.renew_at).await;
-            match self.hold().await {
-                Ok(Standing::Ours(None)) => {}
-                Ok(_) => return,
+            match self.ask().await {
+                Ok(answer) if answer.lease_id == self.lease_id => {}
+                Ok(answer) if answer.pull.as_ref().is_some_and(is_paused) => {}
+                Ok(_) => {
+                    self.lease_id = String::new();
+                    return;
+                }
                 // Until it ends it is still ours, and the next try may succeed.
                 Err(_) => self.renew_at = Instant::now() + RENEW_EVERY / 10,
             }
         }
     }
 
-    /// Records what happened, which renews the lease. Tells whether the sender is still ours.
-    pub(super) async fn record(&mut self, progress: Progress) -> Result<bool, Status> {
-        let Progress { cursor, caught_up, failure, records } = progress;
+    async fn ask(&mut self) -> Result<LeasePullResponse, Status> {
+        let asked = LeasePullRequest {
+            sender: self.sender.clone(),
+            holder: self.holder.clone(),
+            lease_id: self.lease_id.clone(),
+        };
+        let asked_at = Instant::now();
+        let answer = within(self.client.lease_pull(asked)).await?;
+        self.renew_at = asked_at + RENEW_EVERY;
+        Ok(answer)
+    }
+
+    /// Records what happened, which renews the lease.
+    pub(super) async fn record(&mut self, progress: Progress) -> Result<(), Status> {
+        let Progress { cursor, caught_up, failure, records, .. } = progress;
         let told = RecordPullRequest {
             sender: self.sender.clone(),
             lease_id: self.lease_id.clone(),
@@ -97,28 +109,37 @@ impl Desk {
             record_count: records,
         };
         let told_at = Instant::now();
-        match self.client.record_pull(told).await {
+        match within(self.client.record_pull(told)).await {
             Ok(answer) => {
-                let is_paused = answer.into_inner().pull.is_some_and(|pull| is_paused(&pull));
+                let is_paused = answer.pull.as_ref().is_some_and(is_paused);
                 self.renew_at = if is_paused { told_at } else { told_at + RENEW_EVERY };
-                Ok(!is_paused)
+                Ok(())
             }
-            Err(status) if status.code() == Code::FailedPrecondition => {
-                self.lease_id = String::new();
-                Ok(false)
+            Err(status) => {
+                if status.code() == Code::FailedPrecondition {
+                    self.lease_id = String::new();
+                }
+                Err(status)
             }
-            Err(status) => Err(status),
         }
     }
 
     /// Ends the lease, so that another process goes on at once.
     pub(super) async fn release(&mut self) {
-        let lease_id = std::mem::take(&mut self.lease_id);
-        if !lease_id.is_empty() {
-            let asked = ReleasePullRequest { sender: self.sender.clone(), lease_id };
+        if !self.lease_id.is_empty() {
+            let (sender, lease_id) = (self.sender.clone(), self.lease_id.clone());
             // A lease that cannot be ended ends by itself.
-            let _ = self.client.release_pull(asked).await;
+            let _ = within(self.client.release_pull(ReleasePullRequest { sender, lease_id })).await;
+            self.lease_id = String::new();
         }
+    }
+}
+
+/// A server that does not answer must not hold up a process that is told to end.
+async fn within<T>(call: impl Future<Output = Result<Response<T>, Status>>) -> Result<T, Status> {
+    match tokio::time::timeout(TIMEOUT, call).await {
+        Ok(answer) => answer.map(Response::into_inner),
+        Err(_) => Err(Status::deadline_exceeded("no answer")),
     }
 }
 

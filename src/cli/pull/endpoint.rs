@@ -140,7 +140,7 @@ impl Fetcher {
         let answer = Answer::read(answer)?;
         let verify = self.endpoint.signature.as_ref().and_then(|it| it.verify.as_ref());
         if let Some(verify) = verify {
-            let signature = answer.signature.as_deref().unwrap_or_default();
+            let signature = answer.signature.as_deref().ok_or(FetchError::WrongSignature)?;
             let checked = hook::run(verify, &answer.output, (SIGNATURE_VARIABLE, signature)).await;
             checked.map_err(|_| FetchError::WrongSignature)?;
         }

@@ -3,7 +3,6 @@
 //! is not a plain file, and never the same file twice.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -23,8 +22,10 @@ use crate::core::day::Moment;
 use crate::intake::file::{Form, Source};
 use crate::intake::pull::Folder;
 
-/// Where a file is while it is settled; hidden, so that nobody takes it for input.
-const WORKING: &str = ".working";
+/// A longer name leaves no room for those of its results.
+const NAME_BYTES_MAX: usize = 200;
+/// So much of its name stands in that of its directory.
+const NAME_CHARS_SHOWN: usize = 60;
 /// Results of another ingest are no input, whoever put them there.
 const RESULTS: &str = ".results.ndjson";
 /// How often a file that may still grow is looked at.
@@ -40,15 +41,22 @@ pub(super) struct Inbox {
     server: Client,
     /// Files that may still grow.
     growing: HashMap<PathBuf, Growing>,
+    /// How often what was taken could not be settled: one file must not hold up the others.
+    tries: HashMap<PathBuf, u32>,
+    /// Files with other endings, which are left alone.
+    others: usize,
     next_look: Option<Moment>,
     pauses: ExponentialBackoff,
 }
 
 /// How large a file was, and since when.
 struct Growing {
-    size: (u64, i64, i64),
+    state: State,
     since: Instant,
 }
+
+/// What changes when a file is written to: its length and its time.
+type State = (u64, i64, i64);
 
 /// A file on its way, in a directory of its own.
 struct Taken {
@@ -77,9 +85,9 @@ impl Inbox {
         let told = |key, path, error: &io::Error| wrong(key, path, error.to_string());
         let path = &folder.path;
         let device = fs::metadata(path).map_err(|error| told("path", path, &error))?.dev();
-        let working = path.join(WORKING);
-        for (key, place) in [("path", &working), ("done", &folder.done), ("failed", &folder.failed)]
-        {
+        let places =
+            [("working", &folder.working), ("done", &folder.done), ("failed", &folder.failed)];
+        for (key, place) in places {
             let made = fs::create_dir_all(place).and_then(|()| fs::metadata(place));
             let made = made.map_err(|error| told(key, place, &error))?;
             if made.dev() != device {
@@ -92,13 +100,23 @@ impl Inbox {
 
     /// Watches a folder for a server.
     pub(super) fn new(sender: String, folder: Folder, every: Duration, server: Client) -> Inbox {
-        let growing = HashMap::new();
-        Inbox { sender, folder, every, server, growing, next_look: None, pauses: pauses() }
+        Inbox {
+            sender,
+            folder,
+            every,
+            server,
+            growing: HashMap::new(),
+            tries: HashMap::new(),
+            others: 0,
+            next_look: None,
+            pauses: pauses(),
+        }
     }
 
     /// Begins anew: another process may have changed everything.
     pub(super) fn begin(&mut self) {
         self.growing.clear();
+        self.tries.clear();
         self.next_look = None;
     }
 
@@ -116,8 +134,9 @@ impl Inbox {
                 let wait = if looked.is_empty { self.every } else { LOOK_AGAIN };
                 let records = i64::try_from(looked.records).unwrap_or(i64::MAX);
                 let (caught_up, failure) = (looked.is_empty, looked.wrong.unwrap_or_default());
-                let wait = if 0 < records { Duration::ZERO } else { wait };
-                (wait, Progress { caught_up, failure, records, ..Progress::default() })
+                let goes_on = !failure.is_empty();
+                let wait = if 0 < records || goes_on { Duration::ZERO } else { wait };
+                (wait, Progress { caught_up, failure, records, goes_on, ..Progress::default() })
             }
             Err(failure) => {
                 let wait = self.pauses.next().unwrap_or(self.every);
@@ -131,80 +150,116 @@ impl Inbox {
     async fn settle_next(&mut self, stop: &CancellationToken) -> Result<Looked, String> {
         let told = |error: io::Error| format!("the folder cannot be read: {}", error.kind());
         let begun = self.begun().map_err(told)?;
+        let (begun, tried) = match begun {
+            Some(taken) if self.tries.contains_key(&taken.directory) => (None, Some(taken)),
+            begun => (begun, None),
+        };
         let (taken, is_growing) = match begun {
             Some(taken) => (Some(taken), false),
             None => self.take_ready().map_err(told)?,
         };
-        match taken {
-            Some(taken) => self.settle(taken, stop).await,
-            None => Ok(Looked { is_empty: !is_growing, ..Looked::default() }),
+        let Some(taken) = taken.or(tried) else {
+            return Ok(Looked { is_empty: !is_growing, ..Looked::default() });
+        };
+        let directory = taken.directory.clone();
+        let settled = self.settle(taken, stop).await;
+        match &settled {
+            Ok(_) => drop(self.tries.remove(&directory)),
+            Err(_) => *self.tries.entry(directory).or_default() += 1,
         }
+        settled
     }
 
-    /// What another run has taken and not finished.
+    /// What was taken, by us or in another run, and is not finished: what was tried least.
     fn begun(&self) -> io::Result<Option<Taken>> {
-        for directory in sorted(&self.folder.path.join(WORKING))? {
-            let mut inside = sorted(&directory)?.into_iter();
-            let name = directory.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let is_input = |path: &PathBuf| {
-                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                name.ends_with(&file)
-            };
-            match inside.find(is_input) {
-                Some(path) => return Ok(Some(Taken { directory, path })),
+        let mut begun = Vec::new();
+        for directory in sorted(&self.folder.working)? {
+            if !fs::symlink_metadata(&directory)?.is_dir() {
+                continue;
+            }
+            // Results and rejects have the name of the file and more.
+            let inside = sorted(&directory)?;
+            let shortest = inside.iter().min_by_key(|path| path.as_os_str().len()).cloned();
+            match shortest {
+                Some(path) if is_plain(&path) => begun.push(Taken { directory, path }),
+                Some(_) => {}
                 // Ended between making it and moving the file into it.
                 None => fs::remove_dir(&directory)?,
             }
         }
-        Ok(None)
+        let tries = |taken: &Taken| self.tries.get(&taken.directory).copied().unwrap_or_default();
+        Ok(begun.into_iter().min_by_key(tries))
     }
 
     /// Takes the oldest file that has stopped growing. Tells whether any may still grow.
     fn take_ready(&mut self) -> io::Result<(Option<Taken>, bool)> {
         let now = Instant::now();
         let mut ready: Option<(i64, PathBuf)> = None;
-        let mut growing = HashMap::new();
+        let (mut growing, mut others) = (HashMap::new(), 0);
         for path in sorted(&self.folder.path)? {
-            let Some(metadata) = input(&path) else { continue };
-            let size = (metadata.len(), metadata.mtime(), metadata.mtime_nsec());
-            let known = self.growing.remove(&path).filter(|known| known.size == size);
+            let Some(metadata) = input(&path) else {
+                others += usize::from(is_plain(&path));
+                continue;
+            };
+            let state = state(&metadata);
+            let known = self.growing.remove(&path).filter(|known| known.state == state);
             let since = known.map_or(now, |known| known.since);
             if self.folder.settle <= now - since
                 && ready.as_ref().is_none_or(|(mtime, _)| metadata.mtime() < *mtime)
             {
                 ready = Some((metadata.mtime(), path.clone()));
             }
-            growing.insert(path, Growing { size, since });
+            growing.insert(path, Growing { state, since });
         }
         self.growing = growing;
+        if others != self.others {
+            let sender = self.sender.as_str();
+            tracing::info!(sender, others, "files with other endings are left alone");
+            self.others = others;
+        }
         let Some((_, path)) = ready else { return Ok((None, !self.growing.is_empty())) };
         self.growing.remove(&path);
+        Ok((Some(self.take(&path)?), false))
+    }
+
+    /// Moves a file into a directory of its own. Two of one name within a second have two.
+    fn take(&self, path: &Path) -> io::Result<Taken> {
         let name = path.file_name().unwrap_or_default();
+        let shown: String = name.to_string_lossy().chars().take(NAME_CHARS_SHOWN).collect();
         let time: String = clock::now().local().chars().filter(char::is_ascii_digit).collect();
-        let serial =
-            (0..).map(|number| if number == 0 { String::new() } else { format!("-{number}") });
-        // Two files of one name within a second have directories of their own.
-        for serial in serial {
-            let mut own = OsString::from(format!("{time}{serial}-"));
-            own.push(name);
-            if self.folder.done.join(&own).exists() || self.folder.failed.join(&own).exists() {
+        let mut number = 0;
+        loop {
+            let own = match number {
+                0 => format!("{time}-{shown}"),
+                number => format!("{time}-{number}-{shown}"),
+            };
+            number += 1;
+            let is_used =
+                [&self.folder.done, &self.folder.failed].iter().any(|it| it.join(&own).exists());
+            if is_used {
                 continue;
             }
-            let directory = self.folder.path.join(WORKING).join(&own);
+            let directory = self.folder.working.join(&own);
             match fs::create_dir(&directory) {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 made => made?,
             }
             let taken = Taken { path: directory.join(name), directory };
-            fs::rename(&path, &taken.path)?;
-            return Ok((Some(taken), false));
+            fs::rename(path, &taken.path)?;
+            return Ok(taken);
         }
-        unreachable!("one of endless numbers is free")
     }
 
     /// Settles a file that was taken, or goes on with it, and moves it where it belongs.
     async fn settle(&mut self, taken: Taken, stop: &CancellationToken) -> Result<Looked, String> {
         let name = taken.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if NAME_BYTES_MAX < name.len() {
+            return self.give_up(&taken, &["its name is too long".to_owned()], 0);
+        }
+        let before = input(&taken.path).as_ref().map(state);
+        if before.is_none() {
+            return self.give_up(&taken, &["it is no plain file".to_owned()], 0);
+        }
         let form = Form::of_name(&name).unwrap_or(Form::Ndjson);
         let source = Source {
             name: name.clone().into(),
@@ -223,14 +278,19 @@ impl Inbox {
             progress: Bar::begin(None, false),
             stop: stop.clone(),
         });
-        // Its words may have the path in it, hence the file's name.
-        let outcome = outcome.await.map_err(|error| {
-            tracing::debug!(error = %error, "a file of a folder was not settled");
+        // Its words may have the path in them, hence the file's name.
+        let outcome = outcome.await.map_err(|_| {
             "a file was not settled: no server answers, or its results cannot be written".to_owned()
         })?;
         let Outcome { tally, ending, .. } = outcome;
         let moved = |error: io::Error| format!("a file cannot be moved: {}", error.kind());
         match ending {
+            Ending::Done | Ending::AlreadyDone
+                if input(&taken.path).as_ref().map(state) != before =>
+            {
+                let why = "it was written to while it was read; put all of it there again";
+                self.give_up(&taken, &[why.to_owned()], tally.lines())
+            }
             Ending::Done | Ending::AlreadyDone => {
                 if 0 < tally.refused {
                     let (sender, refused) = (self.sender.as_str(), tally.refused);
@@ -240,18 +300,27 @@ impl Inbox {
                 Ok(Looked { records: tally.lines().max(1), ..Looked::default() })
             }
             Ending::WrongInput(problems) => {
-                let told: Vec<String> = problems.iter().map(|it| format!("{it}\n")).collect();
-                fs::write(taken.directory.join("error.txt"), told.concat()).map_err(moved)?;
-                taken.move_to(&self.folder.failed).map_err(moved)?;
-                let wrong = "a file cannot be read; it lies in the failed folder with the reason";
-                let (records, wrong) = (tally.lines(), Some(wrong.to_owned()));
-                Ok(Looked { records, wrong, ..Looked::default() })
+                let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                self.give_up(&taken, &told, tally.lines())
             }
             Ending::Stopped => Ok(Looked::default()),
             Ending::Failed(_) => {
                 Err("a file was not settled as a whole: the server did not answer".to_owned())
             }
         }
+    }
+}
+
+impl Inbox {
+    /// Moves a file that cannot be settled as a whole, with the reasons beside it.
+    fn give_up(&self, taken: &Taken, why: &[String], records: u64) -> Result<Looked, String> {
+        let moved = |error: io::Error| format!("a file cannot be moved: {}", error.kind());
+        fs::write(taken.directory.join("error.txt"), why.join("\n") + "\n").map_err(moved)?;
+        taken.move_to(&self.folder.failed).map_err(moved)?;
+        let sender = self.sender.as_str();
+        tracing::warn!(sender, "a file cannot be settled; it lies in the failed folder");
+        let wrong = "a file cannot be settled; it lies in the failed folder with the reason";
+        Ok(Looked { records, wrong: Some(wrong.to_owned()), ..Looked::default() })
     }
 }
 
@@ -272,8 +341,16 @@ fn sorted(directory: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// What a file is, if it is one that is read. A link may lead anywhere, so it is none.
 fn input(path: &Path) -> Option<Metadata> {
-    let name = path.file_name()?.to_str()?;
+    let name = path.file_name()?.to_string_lossy();
     let is_ours = name.starts_with('.') || name.ends_with(RESULTS);
-    let metadata = fs::symlink_metadata(path).ok()?;
-    (!is_ours && Form::of_name(name).is_some() && metadata.is_file()).then_some(metadata)
+    let is_read = !is_ours && Form::of_name(&name).is_some();
+    fs::symlink_metadata(path).ok().filter(|metadata| is_read && metadata.is_file())
+}
+
+fn is_plain(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
+fn state(metadata: &Metadata) -> State {
+    (metadata.len(), metadata.mtime(), metadata.mtime_nsec())
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::cli::client::is_passing;
 use crate::grpc::status::MESSAGE_BYTES_MAX;
 use crate::pb::settlement_service_client::SettlementServiceClient;
 use crate::pb::submit_settlements_response::Outcome;
@@ -26,6 +25,8 @@ pub(super) enum HandOverError {
     Refused(Code),
     #[error("the server did not answer in time")]
     Timeout,
+    #[error("the server answered something that this version does not know")]
+    Unknown,
     #[error("a record has more than 4 MiB, which the server does not take")]
     TooLarge,
 }
@@ -34,7 +35,6 @@ pub(super) enum HandOverError {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Tally {
     pub(super) records: i64,
-    pub(super) replayed: i64,
     pub(super) refused: i64,
 }
 
@@ -79,12 +79,13 @@ async fn answered(
     while let Some(answer) = answers.message().await.map_err(refused)? {
         answered_count += 1;
         match answer.outcome {
-            Some(Outcome::Refused(refusal)) if is_passing(Code::from(refusal.code)) => {
+            // Whatever the server does not keep is handed over again, or nobody would have it.
+            Some(Outcome::Refused(refusal)) if refusal.reject_id.is_empty() => {
                 return Err(HandOverError::Refused(Code::from(refusal.code)));
             }
             Some(Outcome::Refused(_)) => tally.refused += 1,
-            Some(Outcome::Accepted(accepted)) => tally.replayed += i64::from(accepted.replayed),
-            _ => {}
+            Some(_) => {}
+            None => return Err(HandOverError::Unknown),
         }
         tally.records += 1;
     }

@@ -4,13 +4,18 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::intake::pull::Hook;
 
 /// A signature takes milliseconds; a program that hangs must not hold up everything.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As much as an answer of an endpoint may have.
+const OUTPUT_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Where the programs that a hook calls are looked for.
+const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// Why a program did not help. What it printed may be anything, so it is not repeated.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +36,9 @@ pub(super) async fn run(
     let running = async {
         let mut child = Command::new(program)
             .args(arguments)
+            // Our own settings hold secrets.
+            .env_clear()
+            .env("PATH", PATH)
             .env(variable.0, variable.1)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -44,16 +52,24 @@ pub(super) async fn run(
                 drop(stdin.write_all(input.as_bytes()).await);
             }
         };
-        let (output, ()) = tokio::join!(child.wait_with_output(), write);
-        output
+        let stdout = child.stdout.take();
+        let read = async {
+            let mut output = Vec::new();
+            if let Some(stdout) = stdout {
+                stdout.take(OUTPUT_BYTES_MAX).read_to_end(&mut output).await?;
+            }
+            Ok::<_, std::io::Error>(output)
+        };
+        let (output, ()) = tokio::join!(read, write);
+        Ok::<_, std::io::Error>((output?, child.wait().await?))
     };
-    let output = tokio::time::timeout(TIMEOUT, running).await;
-    let output = output.map_err(|_| failed("did not end in time".to_owned()))?;
-    let output = output.map_err(|error| failed(format!("cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(failed(format!("failed: {}", output.status)));
+    let ended = tokio::time::timeout(TIMEOUT, running).await;
+    let ended = ended.map_err(|_| failed("did not end in time".to_owned()))?;
+    let (output, status) = ended.map_err(|error| failed(format!("cannot be run: {error}")))?;
+    if !status.success() {
+        return Err(failed(format!("failed: {status}")));
     }
-    let text = String::from_utf8(output.stdout);
+    let text = String::from_utf8(output);
     let text = text.map_err(|_| failed("wrote something that is no text".to_owned()))?;
     Ok(text.trim().to_owned())
 }

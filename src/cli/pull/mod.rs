@@ -9,6 +9,7 @@ mod hand_over;
 mod hook;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +25,9 @@ use super::serve::stop_signal;
 use crate::config::{Client, ConfigError, LogFormat};
 use crate::intake::pull::{Cursor, Schedule, Sender, Senders, Way};
 use crate::telemetry;
+
+/// A silent connection is asked so often whether anybody is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// What to fetch, and for which server.
 #[derive(clap::Args)]
@@ -106,7 +110,9 @@ impl Fetchers {
         stop: &CancellationToken,
         once: bool,
     ) -> Result<Connectors, Failure> {
-        let (holder, endpoint) = (holder(), endpoint(server)?);
+        let holder = holder();
+        let endpoint = endpoint(server)?.http2_keep_alive_interval(KEEP_ALIVE);
+        let endpoint = endpoint.keep_alive_while_idle(true);
         let mut connectors = Connectors::new();
         for (sender, ready) in self.0 {
             let channel = endpoint.connect_lazy();
@@ -124,7 +130,7 @@ fn work(sender: &Sender, ready: Ready, server: &Client, channel: Channel) -> Wor
     let every = sender.every;
     match (ready, &sender.way) {
         (Ready::Endpoint(fetcher), Way::Endpoint(endpoint)) => {
-            let schedule = Schedule::new(endpoint, every, Cursor::default());
+            let schedule = Schedule::new(endpoint, every, Cursor::read("", endpoint));
             Work::Endpoint(Box::new(Fetching {
                 sender: name,
                 fetcher: *fetcher,

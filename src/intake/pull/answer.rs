@@ -15,6 +15,9 @@ use crate::intake::time;
 /// Under which an answer may hold its records; `setlinfo` is that of one.
 const LISTS: [&str; 3] = ["data", "setlinfo", "result"];
 
+/// An id that is longer is none, and would not fit into a cursor.
+const ID_BYTES_MAX: usize = 200;
+
 /// Why an answer is of no use.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unusable {
@@ -130,6 +133,9 @@ fn place(row: &RawValue, paged_by: PagedBy) -> Option<Place> {
         PagedBy::SetlTime => names::SETTLE_TIME,
     };
     let (_, time) = places.stated(field, &mut unheard)?;
+    if ID_BYTES_MAX < id.len() {
+        return None;
+    }
     Some(Place { time: time::moment(&time)?, id: id.into_owned() })
 }
 

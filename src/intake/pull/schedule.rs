@@ -1,6 +1,6 @@
 //! What to ask an endpoint for next, and when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
@@ -34,6 +34,9 @@ pub struct Place {
 /// How far fetching has come; kept in the database between two processes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
+    /// Of which endpoint and order it is a cursor.
+    #[serde(default)]
+    of: String,
     /// The last record of the pass under way; none between two passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Place>,
@@ -50,9 +53,14 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Reads what was kept; anything else begins anew, which only fetches more than needed.
-    pub fn read(text: &str) -> Cursor {
-        serde_json::from_str(text).unwrap_or_default()
+    /// Reads what was kept. Anything else, of another endpoint or order too, begins anew, which only
+    /// fetches more than needed.
+    pub fn read(text: &str, endpoint: &Endpoint) -> Cursor {
+        let Endpoint { url, paged_by, from, .. } = endpoint;
+        let of = xxh3_128(format!("{url} {} {}", paged_by.field(), from.micros()).as_bytes());
+        let of = format!("{of:032x}");
+        let kept: Option<Cursor> = serde_json::from_str(text).ok();
+        kept.filter(|kept| kept.of == of).unwrap_or(Cursor { of, ..Cursor::default() })
     }
 
     /// The text to keep.
@@ -157,10 +165,13 @@ impl Schedule {
 
     /// A page was handed over as a whole. Tells whether that was all there is.
     pub fn took(&mut self, query: &Query, page: &Page, now: Moment) -> Result<bool, Stuck> {
-        let is_last = page.rows.len() < usize::from(query.page_size);
         let last = page.rows.iter().filter_map(|row| row.place.as_ref()).max();
         let last = last.filter(|last| query.after < **last).cloned();
-        if !is_last && last.is_none() {
+        // A page that is not full may be all that the endpoint gives at once, so only one that leads
+        // no further is the last.
+        let is_last = last.is_none();
+        let is_full = usize::from(query.page_size) <= page.rows.len();
+        if (is_last && is_full) || !is_in_order(page) {
             return Err(Stuck);
         }
         self.delays = delays();
@@ -215,6 +226,13 @@ impl Schedule {
     }
 }
 
+/// Whether the times of the records never go back. A record that comes twice may stand anywhere.
+fn is_in_order(page: &Page) -> bool {
+    let mut seen = HashSet::new();
+    let once = page.rows.iter().filter(|row| seen.insert(hash(row)));
+    once.filter_map(|row| Some(row.place.as_ref()?.time)).is_sorted()
+}
+
 fn hash(row: &Row) -> u128 {
     xxh3_128(row.text.as_bytes())
 }
@@ -233,15 +251,21 @@ mod tests {
     const EVERY: Duration = Duration::from_secs(10);
     const MINUTE: i64 = 60_000_000;
 
-    fn schedule(more: &str) -> Schedule {
+    fn endpoint(more: &str) -> Endpoint {
+        let size = if more.contains("page_size") { "" } else { "page_size = 2\n" };
         let text = format!(
             "[[senders]]\nsender = \"s\"\n[senders.endpoint]\nurl = \"https://p\"\nregion = \"370200\"\n\
-             institution_code = \"H\"\nfrom_date = \"2024-05-01\"\npage_size = 2\n{more}"
+             institution_code = \"H\"\nfrom_date = \"2024-05-01\"\n{size}{more}"
         );
         let Way::Endpoint(endpoint) = Senders::read(&text).unwrap().0.remove(0).way else {
             panic!("an endpoint")
         };
-        Schedule::new(&endpoint, EVERY, Cursor::default())
+        *endpoint
+    }
+
+    fn schedule(more: &str) -> Schedule {
+        let endpoint = endpoint(more);
+        Schedule::new(&endpoint, EVERY, Cursor::read("", &endpoint))
     }
 
     /// Minutes after the beginning of 2024-05-10.
@@ -256,6 +280,13 @@ mod tests {
             place: Some(Place { time: at(*minutes), id: (*id).to_owned() }),
         };
         Page { rows: rows.iter().map(row).collect() }
+    }
+
+    /// The empty page that ends a pass.
+    #[track_caller]
+    fn end(schedule: &mut Schedule, now: Moment) {
+        let query = ask(schedule, now);
+        assert_eq!(schedule.took(&query, &page(&[]), now), Ok(!query.looks_back));
     }
 
     #[track_caller]
@@ -281,11 +312,29 @@ mod tests {
         assert_eq!(it.took(&query, &page(&[(5, "a"), (7, "b")]), now), Ok(false));
         let query = ask(&it, now);
         assert_eq!(told(&query), "2024-05-10 00:07:00 b");
-        assert_eq!(it.took(&query, &page(&[(90, "c")]), now), Ok(true));
+        assert_eq!(
+            it.took(&query, &page(&[(90, "c")]), now),
+            Ok(false),
+            "perhaps it gives no more"
+        );
+        end(&mut it, now);
         assert_eq!(it.next(now), Next::Wait(now.later(EVERY)));
-        // Another process goes on with what was kept.
-        it.cursor = Cursor::read(&it.cursor.text());
         assert_eq!(told(&ask(&it, now.later(EVERY))), "2024-05-10 00:30:00 ");
+    }
+
+    #[test]
+    fn a_cursor_is_of_one_endpoint_and_order() {
+        let mut it = schedule("look_back_days = 0\n");
+        let query = ask(&it, at(100));
+        it.took(&query, &page(&[(5, "a"), (7, "b")]), at(100)).unwrap();
+        let kept = it.cursor().text();
+        let goes_on = |more: &str| {
+            let endpoint = endpoint(more);
+            let again = Schedule::new(&endpoint, EVERY, Cursor::read(&kept, &endpoint));
+            told(&ask(&again, at(101)))
+        };
+        assert_eq!(goes_on("page_size = 9\n"), "2024-05-10 00:07:00 b");
+        assert_eq!(goes_on("paged_by = \"setl_time\"\n"), "2024-05-01 00:00:00 ");
     }
 
     /// Followed, a record of tomorrow would hide all of today.
@@ -294,6 +343,7 @@ mod tests {
         let mut it = schedule("look_back_days = 0\n");
         let query = ask(&it, at(100));
         it.took(&query, &page(&[(3000, "a")]), at(100)).unwrap();
+        end(&mut it, at(100));
         assert_eq!(told(&ask(&it, at(101))), "2024-05-10 00:40:00 ");
     }
 
@@ -320,6 +370,27 @@ mod tests {
         assert!(matches!(it.next(at(100)), Next::Wait(until) if at(100) < until));
     }
 
+    /// Followed, a page that begins with the newest would hide everything else.
+    #[test]
+    fn records_that_are_not_in_order_are_refused_but_for_those_that_come_twice() {
+        let mut it = schedule("");
+        let query = ask(&it, at(100));
+        assert_eq!(it.took(&query, &page(&[(7, "b"), (5, "a")]), at(100)), Err(Stuck));
+        let twice = page(&[(5, "a"), (7, "b"), (5, "a")]);
+        assert_eq!(it.took(&query, &twice, at(100)), Ok(false));
+    }
+
+    #[test]
+    fn an_endpoint_that_gives_less_than_asked_is_asked_to_its_end() {
+        let mut it = schedule("page_size = 9\nlook_back_days = 0\n");
+        for n in 0..50 {
+            let query = ask(&it, at(100));
+            assert_eq!(it.took(&query, &page(&[(n, "a")]), at(100)), Ok(false));
+        }
+        end(&mut it, at(100));
+        assert!(matches!(it.next(at(100)), Next::Wait(_)));
+    }
+
     #[test]
     fn pauses_grow_and_stay_below_twenty_seconds() {
         let mut it = schedule("");
@@ -339,6 +410,7 @@ mod tests {
         let mut now = at(5000);
         let query = ask(&it, now);
         it.took(&query, &page(&[(5000, "z")]), now).unwrap();
+        end(&mut it, now);
         // Four days and more are in it; the look back begins two days before.
         let query = ask(&it, now);
         assert_eq!(told(&query), "2024-05-11 11:20:00  back");
@@ -347,7 +419,8 @@ mod tests {
         now = now.later(EVERY);
         let query = ask(&it, now);
         assert_eq!(told(&query), "2024-05-13 10:20:00 ");
-        assert_eq!(it.took(&query, &page(&[(5000, "z")]), now), Ok(true));
+        assert_eq!(it.took(&query, &page(&[(5000, "z")]), now), Ok(false));
+        end(&mut it, now);
         let query = ask(&it, now);
         assert_eq!(told(&query), "2024-05-12 02:01:00 b back");
         // It ends where passes begin, and comes again the next day.

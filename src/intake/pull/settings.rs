@@ -2,6 +2,7 @@
 //! line. Every key is described in `deploy/senders/README.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -149,6 +150,8 @@ pub struct Encryption {
 pub struct Folder {
     /// The folder.
     pub path: PathBuf,
+    /// Where a file is while it is settled: out of reach of who puts files into the folder.
+    pub working: PathBuf,
     /// Where files go that are settled, with their results beside them.
     pub done: PathBuf,
     /// Where files go that cannot be read as a whole, with the reason beside them.
@@ -162,12 +165,17 @@ impl Senders {
     pub fn read(document: &str) -> Result<Senders, Vec<PlanProblem>> {
         let mut reader = Reader::new(document);
         let mut table = reader.root(document).map_err(|problem| vec![problem])?;
-        let mut names = BTreeSet::new();
+        let (mut names, mut folders) = (BTreeSet::new(), BTreeSet::new());
         let senders = reader.each(&mut table, "senders", |reader, value| {
             let path = format!("{}.sender", value.path);
             let sender = sender(reader, value)?;
             if !names.insert(sender.sender.clone()) {
                 reader.problem(&path, "is listed twice", "");
+            }
+            if let Way::Folder(folder) = &sender.way
+                && !folders.insert(folder.path.clone())
+            {
+                reader.problem(&path, "has a folder that is another sender's, too", "");
             }
             Some(sender)
         });
@@ -301,19 +309,16 @@ fn endpoint_of<'d>(reader: &mut Reader<'d>, value: Value<'d>) -> Option<Endpoint
 }
 
 fn is_url(text: &str) -> Option<String> {
-    let (scheme, rest) = text.split_once("://")?;
-    let host = rest.split(['/', '?', '#']).next()?;
-    let name =
-        if host.starts_with('[') { host.split(']').next()? } else { host.split(':').next()? };
-    let is_here = matches!(name, "localhost" | "[::1") || name.starts_with("127.");
-    let fits = match scheme {
-        "https" => !name.is_empty(),
+    let url: http::Uri = text.parse().ok()?;
+    let host = url.host()?.trim_matches(['[', ']']);
+    let is_here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|it| it.is_loopback());
+    let fits = match url.scheme_str()? {
+        "https" => !host.is_empty(),
         "http" => is_here,
         _ => false,
     };
-    // A secret in a URL would stand in logs of every proxy.
-    (fits && !host.contains('@') && text.bytes().all(|byte| byte.is_ascii_graphic()))
-        .then(|| text.to_owned())
+    // A secret in a URL would stand in the logs of every proxy.
+    (fits && !url.authority()?.as_str().contains('@')).then(|| text.to_owned())
 }
 
 fn region_of(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<String> {
@@ -393,12 +398,16 @@ fn folder_of<'d>(reader: &mut Reader<'d>, value: Value<'d>) -> Option<Folder> {
     let mut table = reader.inner(value)?;
     let folder = reader.need(&mut table, "path", "write path = \"/srv/sftp/hospital\"");
     let folder = folder.and_then(|value| reader.parsed(&value, path_of, "must be a path"));
+    let working = path(reader, &mut table, "working");
     let done = path(reader, &mut table, "done");
     let failed = path(reader, &mut table, "failed");
     let settle = seconds(reader, &mut table, "settle_seconds", (SETTLE_DEFAULT, 1, SETTLE_MAX));
     reader.close(table);
     let folder = folder?;
+    let mut beside = folder.components().as_path().as_os_str().to_owned();
+    beside.push(".working");
     Some(Folder {
+        working: working.unwrap_or_else(|| beside.into()),
         done: done.unwrap_or_else(|| folder.join("done")),
         failed: failed.unwrap_or_else(|| folder.join("failed")),
         path: folder,

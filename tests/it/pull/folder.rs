@@ -93,9 +93,9 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         let mut text = String::new();
         for n in 0..12 {
             interval.tick().await;
+            assert_eq!(growing.exists(), 0 < n, "not before it is whole");
             text += &line(n);
             fs::write(&growing, &text).unwrap();
-            assert!(growing.exists(), "not before it is whole");
         }
         for (name, content) in [
             ("part.ndjson.filepart", line(100)),
@@ -140,7 +140,6 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         names.sort();
         let left = [
             ".hidden.ndjson",
-            ".working",
             "done",
             "failed",
             "link.ndjson",
@@ -164,7 +163,7 @@ async fn a_file_whose_process_is_killed_is_gone_on_with_and_each_line_settled_on
         let text: String = (0..LINES).map(line).collect();
         fs::write(inbox.path("in/day.ndjson"), text).unwrap();
         let results = || {
-            let working = fs::read_dir(inbox.path("in/.working")).into_iter().flatten().flatten();
+            let working = fs::read_dir(inbox.path("in.working")).into_iter().flatten().flatten();
             let mut files = working.map(|it| it.path().join("day.ndjson.results.ndjson"));
             let text = files.next().and_then(|it| fs::read_to_string(it).ok());
             text.unwrap_or_default().lines().count()
@@ -184,6 +183,39 @@ async fn a_file_whose_process_is_killed_is_gone_on_with_and_each_line_settled_on
         let claims = database.text("select cast(count(*) as text) from claim").await;
         assert_eq!(claims, LINES.to_string());
         assert_consistent(&database).await;
+    })
+    .await;
+}
+
+/// Whoever fills the folder must neither hold up what others put there nor have other files read.
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_files_hold_nothing_up_and_links_lead_nowhere() {
+    use std::os::unix::ffi::OsStrExt;
+    on_sqlite(async |database| {
+        let inbox = Inbox::prepare(&database).await;
+        let gbk = [&b"\xbd\xe1\xcb\xe3"[..], b".ndjson"].concat();
+        fs::write(inbox.path("in").join(std::ffi::OsStr::from_bytes(&gbk)), line(1)).unwrap();
+        let long = format!("{}.ndjson", "x".repeat(230));
+        fs::write(inbox.path("in").join(&long), line(2)).unwrap();
+        fs::write(inbox.path("in/day.ndjson"), line(3)).unwrap();
+        // What somebody left where files are settled.
+        let working = inbox.path("in.working");
+        fs::create_dir_all(working.join("a-empty")).unwrap();
+        fs::create_dir_all(working.join("b-link")).unwrap();
+        fs::write(inbox.path("secret.ndjson"), line(4)).unwrap();
+        let link = working.join("b-link/secret.ndjson");
+        std::os::unix::fs::symlink(inbox.path("secret.ndjson"), link).unwrap();
+        fs::write(working.join("c-file"), line(5)).unwrap();
+        let senders = inbox.path("senders.toml");
+        let words = ["pull", senders.to_str().unwrap(), "--once"];
+        let server = [("GREENLANE_SERVER", inbox.server.address.as_str())];
+        let ended = run_within(WAIT_MAX, &words, &server).await;
+        assert_eq!(ended.code, Some(1), "one name is too long: {ended:?}");
+        assert!(ended.err.contains("lies in the failed folder"), "{ended:?}");
+        assert!(inbox.ended_in("in/done", "day.ndjson").is_some());
+        assert!(inbox.ended_in("in/failed", &long).is_some());
+        let claims: Vec<String> = super::claims(&database).await.into_keys().collect();
+        assert_eq!(claims, ["S-1", "S-3"]);
     })
     .await;
 }

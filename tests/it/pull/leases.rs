@@ -88,10 +88,13 @@ async fn a_lease_that_is_not_renewed_ends_and_its_holder_writes_nothing_more() {
         let pulls = ledger.store().pulls().await.unwrap();
         assert_eq!((pulls[0].cursor.as_str(), pulls[0].holder.as_str()), ("place 1", "other"));
         // Nobody ends what is another's.
-        ledger.release_pull(SENDER.to_owned(), first).await.unwrap();
+        ledger.release_pull(SENDER.to_owned(), first.clone()).await.unwrap();
         assert_eq!(lease(&ledger, "one", None).await, None);
         ledger.release_pull(SENDER.to_owned(), second).await.unwrap();
-        assert!(lease(&ledger, "one", None).await.is_some());
+        // Who held it before the other one gets a new lease, and has to go on from its cursor.
+        let third = lease(&ledger, "one", Some(&first)).await.unwrap();
+        assert_ne!(third, first);
+        assert_eq!(lease(&ledger, "one", Some(&third)).await, Some(third));
         ledger.drain().await;
     })
     .await;

@@ -106,9 +106,9 @@ impl Month {
             process.schedule = None;
             process.lease = Some(lease.clone());
         }
-        let schedule = process
-            .schedule
-            .get_or_insert_with(|| Schedule::new(&self.endpoint, EVERY, Cursor::read(&row.cursor)));
+        let schedule = process.schedule.get_or_insert_with(|| {
+            Schedule::new(&self.endpoint, EVERY, Cursor::read(&row.cursor, &self.endpoint))
+        });
         match schedule.next(simulated_clock()) {
             Next::Wait(until) => process.wake = until.micros().max(now + 1),
             Next::Ask(query) => {

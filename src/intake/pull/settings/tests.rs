@@ -30,6 +30,7 @@ encryption = { kind = "SM4", encrypt = ["/bin/sm4"], decrypt = ["/bin/sm4", "-d"
 sender = "b"
 [senders.folder]
 path = "in"
+working = "working"
 done = "done"
 failed = "failed"
 settle_seconds = 3
@@ -65,7 +66,14 @@ fn every_key_is_read_and_described() {
 fn every_problem_is_told_at_its_line() {
     let with = |from: &str, to: &str| problems(&EVERYTHING.replace(from, to));
     let url = "must be https://…, or http:// on this machine";
-    for wrong in ["http://platform.example", "ftp://127.0.0.1", "https://a@b", "https://", "x"] {
+    for wrong in [
+        "http://platform.example",
+        "ftp://127.0.0.1",
+        "https://a@b",
+        "https://",
+        "x",
+        "http://127.evil.example",
+    ] {
         let changed = with("https://platform.example:8443/5203", wrong);
         assert_eq!(changed, [format!("6 senders[0].endpoint.url {url}")], "{wrong}");
     }
