@@ -4,6 +4,7 @@
 mod entry;
 mod job;
 mod journal;
+mod links;
 mod places;
 mod progress;
 mod rejects;
