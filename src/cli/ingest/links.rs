@@ -47,8 +47,8 @@ impl Links {
         }
         if hashes.len() != written.len() {
             say(&format!(
-                "{} has {} records and {} tells of {}, so which is which cannot be told: rejects of \
-                 records without a settlement's number or platform may stay on the server",
+                "{} has {} records and {} tells of {}: which corrects which cannot be told, so \
+                 rejects may stay listed on the server",
                 path.display(),
                 hashes.len(),
                 results.display(),
@@ -73,7 +73,8 @@ fn results_of(rejects: &Path) -> Option<PathBuf> {
     let numbered = || rest.strip_prefix('-')?.strip_suffix(".csv");
     let is_ours = matches!(rest, ".ndjson" | ".csv") || numbered().is_some_and(is_number);
     let results = rejects.with_file_name(format!("{input}.results.ndjson"));
-    (is_ours && results.is_file()).then_some(results)
+    // What is no file can be read only once.
+    (is_ours && rejects.is_file() && results.is_file()).then_some(results)
 }
 
 /// What a run has written into one file of its rejects, in order. Empty where its results cannot be
@@ -122,4 +123,65 @@ fn linked(written: &[Written], hashes: &[String]) -> HashMap<u64, String> {
         }
     }
     numbers.into_iter().map(|(id, number)| (number, id.to_owned())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `id=hash` of each record that was refused, and the hashes of those that are sent.
+    fn links(written: &str, sent: &str) -> String {
+        let written: Vec<Written> = written
+            .split(' ')
+            .map(|it| it.split_once('=').unwrap())
+            .map(|(id, hash)| Written {
+                hash: hash.to_owned(),
+                reject_id: Some(id.to_owned()).filter(|id| !id.is_empty()),
+            })
+            .collect();
+        let hashes: Vec<String> = sent.split(' ').map(str::to_owned).collect();
+        let mut links = Links(linked(&written, &hashes));
+        let ids = (0..hashes.len() as u64).map(|n| links.take(n).unwrap_or_default());
+        ids.collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn records_correct_the_rejects_in_whose_places_they_stand() {
+        assert_eq!(links("a=1 b=2 c=3", "1 8 9"), "a,b,c");
+        assert_eq!(links("a=1 =2 c=3", "7 8 9"), "a,,c", "what was never sent has none");
+    }
+
+    /// Taken out with the first of them, the others would be lost.
+    #[test]
+    fn a_reject_of_several_records_is_corrected_by_the_last_of_them() {
+        assert_eq!(links("a=1 b=2 a=1 a=1", "7 8 9 6"), ",b,,a");
+        assert_eq!(links("a=1 b=2 a=1", "1 8 9"), ",b,", "one of them is as it was");
+        assert_eq!(links("a=1 b=2 a=1", "7 8 1"), ",b,");
+    }
+
+    #[test]
+    fn results_are_looked_for_beside_what_has_the_name_of_rejects() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        std::fs::write(path("day.csv.results.ndjson"), "").unwrap();
+        let is_found = |name: &str| {
+            std::fs::write(path(name), "").unwrap();
+            results_of(&path(name)).is_some()
+        };
+        for name in ["day.csv.rejects.csv", "day.csv.rejects.ndjson", "day.csv.rejects-12.csv"] {
+            assert!(is_found(name), "{name}");
+        }
+        for name in [
+            "day.csv",
+            "mine.csv",
+            "other.csv.rejects.csv",
+            "day.csv.rejects.csv.bak",
+            "day.csv.rejects-.csv",
+            "day.csv.rejects-2.ndjson",
+            "day.csv.rejects.results.ndjson",
+        ] {
+            assert!(!is_found(name), "{name}");
+        }
+        assert_eq!(results_of(&path("day.csv.rejects-3.csv")), None, "it is not there");
+    }
 }

@@ -62,7 +62,7 @@ impl Form {
                 let mut cells = cells(*n);
                 for (column, value) in others {
                     let index = COLUMNS.iter().position(|(name, _)| name == column).unwrap();
-                    cells[index] = (*value).to_owned();
+                    (*value).clone_into(&mut cells[index]);
                 }
                 cells.join(",")
             }
@@ -104,7 +104,8 @@ async fn ids_on_the_server(place: &Place) -> BTreeSet<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_was_wrong_is_made_good_by_its_correction() {
-    const PROFILE: &str = "profile_id = \"H1\"\nversion = \"1\"\nname = \"H1\"\nsource = \"370200\"\n";
+    const PROFILE: &str =
+        "profile_id = \"H1\"\nversion = \"1\"\nname = \"H1\"\nsource = \"370200\"\n";
     for form in FORMS {
         on_sqlite(async |database| {
             let place = Place::prepare(&database).await;
