@@ -4,11 +4,14 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use sqlx::Connection;
 
 use super::forms::{COLUMNS, cells, gb18030, header, object, rejects_on_the_server};
-use super::{Place, count_claims, grown_to, refusal};
+use super::interruption::KILL;
+use super::{Place, count_claims, ended, grown_to, refusal};
 use crate::process::{assert_consistent, run};
 use crate::serving::on_sqlite;
+use crate::support::on_own_postgres;
 
 /// A record by what it says, whatever the form of its file.
 #[derive(Clone)]
@@ -249,6 +252,10 @@ async fn rejects_under_another_name_are_sent_like_any_file() {
         let text = String::from_utf8(Form::Ndjson.file(&[good(2)])).unwrap();
         let ended = place.ingest_text(&text, &["-"]).await;
         assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");
+        // Named as rejects of that run would be, but it had no JSON to reject.
+        let content = Form::Ndjson.file(&[good(1), good(2)]);
+        let (ended, _) = sent(&place, "day.csv.rejects.ndjson", content, &[]).await;
+        assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{ended:?}");
         assert_eq!(rejects_on_the_server(&place).await.len(), 2);
     })
     .await;
@@ -283,4 +290,36 @@ async fn a_correction_that_is_killed_goes_on_and_leaves_nothing_behind() {
         })
         .await;
     }
+}
+
+/// A record is taken in one transaction and its reject taken out in another: what becomes of the
+/// second must not be forgotten because the first has succeeded.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_correction_beside_killed_connections_leaves_nothing_behind() {
+    const COUNT: usize = 600;
+    on_own_postgres(async |database| {
+        let place = Place::prepare(&database).await;
+        let form = Form::Ndjson;
+        let first: Vec<Said> = (0..COUNT).map(nameless).collect();
+        let (ended_first, _) = sent(&place, &form.name(0), form.file(&first), &[]).await;
+        assert!(ended_first.out.contains(" 600 refused"), "{ended_first:?}");
+        let mended: Vec<Said> = (0..COUNT).map(good).collect();
+        place.write(&form.name(1), form.file(&mended));
+        let results = format!("{}.results.ndjson", form.name(1));
+        let child = place.spawn(&[&form.name(1)]);
+        let mut killer = sqlx::PgConnection::connect(&database.url).await.unwrap();
+        let mut known = 0;
+        while known < COUNT {
+            grown_to(&place.path(&results), known + 1).await;
+            known = place.read(&results).lines().count();
+            sqlx::query(KILL).execute(&mut killer).await.unwrap();
+        }
+        let ended = ended(child).await;
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.err.contains("; trying again"), "nobody noticed: {ended:?}");
+        assert_eq!(rejects_on_the_server(&place).await, []);
+        assert_eq!(count_claims(&database).await, "600");
+        assert_consistent(&database).await;
+    })
+    .await;
 }
