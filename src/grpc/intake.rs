@@ -8,7 +8,7 @@ use super::profiles::Profiles;
 use super::status::Fault;
 use crate::core::settlement::{FollowUp, Settlement};
 use crate::intake::{self, About, Reading, Topic};
-use crate::ledger::{Followed, Ledger, Mode, Queue, Rejected, Submitted};
+use crate::ledger::{Followed, Ledger, LedgerError, Mode, Queue, Rejected, Submitted};
 use crate::pb::{self, SubmitMessageRequest};
 use crate::store::{Delivery, RejectRow};
 
@@ -182,14 +182,19 @@ impl Intake {
     }
 
     /// Keeps what cannot be used, where that is for what it says; gives the fault to tell, with the
-    /// id of the reject.
-    pub(super) async fn keep(&self, refused: Refused, delivery: Delivery) -> Fault {
+    /// id of the reject. What was to correct a reject takes its place.
+    pub(super) async fn keep(
+        &self,
+        refused: Refused,
+        delivery: Delivery,
+        corrects: Option<String>,
+    ) -> Fault {
         let Refused { fault, about } = refused;
         let Some(grounds) = fault.grounds() else { return fault };
         let About { source, settlement_id, topic } = about;
         let topic = topic.map_or("", topic_name);
         let rejected = Rejected { delivery, source, settlement_id, topic, grounds };
-        match self.ledger.reject(rejected).await {
+        match self.ledger.reject(rejected, corrects).await {
             Ok(reject_id) => fault.kept(reject_id),
             // What is not kept must be sent again: the database is what is wrong now.
             Err(error) => error.into(),
@@ -216,6 +221,23 @@ impl Intake {
         }
     }
 
+    /// A reject that this was said to correct is made good, if it is about the same. Where that
+    /// fails the outcome is told as open: the same again is a replay, and takes it out.
+    pub(super) async fn corrected(&self, taken: &Taken, reject_id: &str) -> Result<(), Fault> {
+        let drop = async {
+            match self.ledger.store().reject(reject_id).await? {
+                Some(row) if is_about(taken, row.settlement_id.as_deref()) => {
+                    self.ledger.drop_reject(reject_id).await
+                }
+                _ => Ok(()),
+            }
+        };
+        drop.await.map_err(|error: LedgerError| {
+            tracing::warn!(%error, "a reject that is made good stays listed");
+            LedgerError::OutcomeUnknown.into()
+        })
+    }
+
     /// Takes a reject again, with the corrections of whoever asks.
     pub(super) async fn retry(
         &self,
@@ -232,7 +254,7 @@ impl Intake {
                 Ok(taken)
             }
             Err(refused) if is_changed(request) => Err(refused.fault),
-            Err(refused) => Err(self.keep(refused, delivery).await),
+            Err(refused) => Err(self.keep(refused, delivery, None).await),
         }
     }
 

@@ -45,7 +45,7 @@ impl Settlements {
                 Ok(message_response(&taken))
             }
             Err(refused) if mode == Mode::Record && refused.fault.is_contradiction() => {
-                Err(self.intake.keep(refused, delivery()).await)
+                Err(self.intake.keep(refused, delivery(), None).await)
             }
             Err(refused) => Err(refused.fault),
         }
@@ -159,7 +159,7 @@ impl SettlementService for Settlements {
             Err(refused) if request.validate_only => return Err(refused.fault.into()),
             Err(refused) => {
                 let delivery = intake::of_message(&request);
-                return Err(self.intake.keep(refused, delivery).await.into());
+                return Err(self.intake.keep(refused, delivery, None).await.into());
             }
         };
         if !request.validate_only {

@@ -91,6 +91,8 @@ struct Item {
     /// As it came, in case it has to be kept.
     request: SubmitSettlementsRequest,
     about: About,
+    /// The reject it corrects.
+    corrects: Option<String>,
     /// What its chunk takes of the bytes in flight, until the last of the chunk is answered.
     _bytes: Arc<OwnedSemaphorePermit>,
 }
@@ -129,6 +131,11 @@ impl Item {
 
     async fn taken(self, taken: &Taken, intake: &Intake) -> SubmitSettlementsResponse {
         intake.made_good(taken, || delivery(&self.request)).await;
+        if let Some(reject_id) = &self.corrects
+            && let Err(fault) = intake.corrected(taken, reject_id).await
+        {
+            return self.response(Outcome::Refused(fault.into_refusal()));
+        }
         let outcome = match taken {
             Taken::Claim(it, _) | Taken::Quote(it) => Outcome::Accepted(AcceptedSettlement {
                 claim: Some(render::claim(&it.claim)),
@@ -145,7 +152,8 @@ impl Item {
     /// What came in a stream and cannot be used is kept.
     async fn refused(self, fault: Fault, intake: &Intake) -> SubmitSettlementsResponse {
         let refused = Refused { fault, about: self.about.clone() };
-        let fault = intake.keep(refused, delivery(&self.request)).await;
+        let corrects = self.corrects.clone();
+        let fault = intake.keep(refused, delivery(&self.request), corrects).await;
         self.response(Outcome::Refused(fault.into_refusal()))
     }
 
@@ -351,7 +359,11 @@ impl Reader {
         let mut settlements = Vec::new();
         for request in requests {
             let found = Found::read(&request, &self.intake);
-            let standing = match found.what {
+            let (corrects, what) = match parse::corrects(&request) {
+                Ok(reject_id) => (reject_id, found.what),
+                Err(problems) => (None, What::Other(Standing::Refused(problems.into()))),
+            };
+            let standing = match what {
                 What::Settlement(settlement) => {
                     settlements.push(*settlement);
                     None
@@ -383,7 +395,7 @@ impl Reader {
             let index = self.next_index;
             self.next_index += 1;
             let (about, permit) = (found.about, permit.clone());
-            run.push((standing, Item { index, request, about, _bytes: permit }));
+            run.push((standing, Item { index, request, about, corrects, _bytes: permit }));
         }
         self.send(&mut run, &mut settlements).await
     }

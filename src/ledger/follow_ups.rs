@@ -199,10 +199,15 @@ impl Ledger {
         }
     }
 
-    /// Keeps what cannot be used; gives the id of the reject.
-    pub async fn reject(&self, rejected: Rejected) -> Result<String, LedgerError> {
-        let row = rejected.row((self.0.clock)());
-        self.0.keeper.keep(Keep::Reject(Box::new(row))).await
+    /// Keeps what cannot be used; gives the id of the reject. What was to correct a reject takes its
+    /// place.
+    pub async fn reject(
+        &self,
+        rejected: Rejected,
+        corrects: Option<String>,
+    ) -> Result<String, LedgerError> {
+        let reject = Box::new(rejected.row((self.0.clock)()));
+        self.0.keeper.keep(Keep::Reject { reject, corrects }).await
     }
 
     /// A reject was sent again with success.

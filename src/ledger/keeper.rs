@@ -25,7 +25,12 @@ pub(super) enum Keep {
     /// A follow-up waits.
     Park(Box<ParkedRow>),
     /// Something cannot be used.
-    Reject(Box<RejectRow>),
+    Reject {
+        /// What is kept of it.
+        reject: Box<RejectRow>,
+        /// The reject that it was to correct.
+        corrects: Option<String>,
+    },
     /// A follow-up that waited cannot be used.
     Refuse {
         /// What waited.
@@ -83,7 +88,7 @@ impl Keeper {
 
     /// Writes one thing; gives the id of its row.
     pub(super) async fn keep(&self, keep: Keep) -> Result<String, LedgerError> {
-        if let Keep::Reject(row) | Keep::Refuse { reject: row, .. } = &keep {
+        if let Keep::Reject { reject: row, .. } | Keep::Refuse { reject: row, .. } = &keep {
             self.expect(Rejected::key(row));
         }
         let (reply, answer) = oneshot::channel();
@@ -188,7 +193,14 @@ async fn write(store: &Store, keeps: &[Keep]) -> Result<Vec<String>, StoreError>
     for keep in keeps {
         ids.push(match keep {
             Keep::Park(row) => tx.park(row).await?,
-            Keep::Reject(row) => tx.keep_reject(row).await?,
+            Keep::Reject { reject, corrects: None } => tx.keep_reject(reject).await?,
+            Keep::Reject { reject, corrects: Some(reject_id) } => {
+                if tx.replace_reject(reject_id, reject).await? {
+                    reject_id.clone()
+                } else {
+                    tx.keep_reject(reject).await?
+                }
+            }
             Keep::Refuse { parked_id, reject } => {
                 let reject = with_bytes(&mut tx, parked_id, reject).await?;
                 let id = tx.keep_reject(&reject).await?;

@@ -30,6 +30,33 @@ impl Tx {
         self.done(id.map_err(StoreError::from))
     }
 
+    /// Puts what was to correct a reject, and is refused as well, in its place: under its id, so that
+    /// there are not two of one thing. False where that one is gone or about another settlement,
+    /// and where another reject keeps the same bytes: then nothing may be lost with it.
+    pub async fn replace_reject(
+        &mut self,
+        reject_id: &str,
+        row: &RejectRow,
+    ) -> Result<bool, StoreError> {
+        const SQL: &str = "update reject set digest = $2, sender = $3, format = $4, infno = $5, \
+             source = $6, settlement_id = $7, topic = $8, reason = $9, problems = $10, \
+             payload = $11, request_payload = $12, update_time_us = $13, attempts = attempts + 1 \
+             where reject_id = $1 and (settlement_id is null or cast($7 as text) is null \
+             or settlement_id = $7) and not exists (select 1 from reject other \
+             where other.digest = $2 and other.reject_id <> $1)";
+        let it = &row.delivery;
+        let count = on!(self.next(), conn => {
+            sqlx::query(SQL)
+                .bind(reject_id).bind(&row.digest).bind(&it.sender).bind(&it.format)
+                .bind(&it.infno).bind(&row.source).bind(&row.settlement_id).bind(&row.topic)
+                .bind(&row.reason)
+                .bind(&row.problems).bind(&it.payload).bind(&it.request_payload)
+                .bind(row.update_time.micros())
+                .execute(conn).await.map(|done| done.rows_affected())
+        });
+        Ok(self.done(count.map_err(StoreError::from))? == 1)
+    }
+
     /// Takes a reject out.
     pub async fn drop_reject(&mut self, reject_id: &str) -> Result<(), StoreError> {
         const SQL: &str = "delete from reject where reject_id = $1";

@@ -360,13 +360,13 @@ async fn a_reject_is_kept_once_until_it_is_made_good() {
     on_every_setting(async |_, ledgers| {
         let (first, last) = (&ledgers[0], ledgers.last().unwrap());
         let bytes = "\u{0}not JSON\u{ff}";
-        let id = first.reject(rejected(bytes, "MESSAGE_UNREADABLE", None)).await.unwrap();
-        let again = last.reject(rejected(bytes, "INVALID_FIELD", Some("s"))).await.unwrap();
+        let id = first.reject(rejected(bytes, "MESSAGE_UNREADABLE", None), None).await.unwrap();
+        let again = last.reject(rejected(bytes, "INVALID_FIELD", Some("s")), None).await.unwrap();
         assert_eq!(id, again, "the same bytes are one reject");
         let row = last.store().reject(&id).await.unwrap().unwrap();
         assert_eq!((row.attempts, &*row.reason), (2, "INVALID_FIELD"), "with the new reasons");
         assert_eq!(row.delivery.payload, bytes.as_bytes());
-        let conflict = first.reject(rejected("{}", CONFLICT, Some("s"))).await.unwrap();
+        let conflict = first.reject(rejected("{}", CONFLICT, Some("s")), None).await.unwrap();
         let left = async || {
             let rows =
                 last.store().rejects_page(&RejectFilter::default(), "", 10, true).await.unwrap();

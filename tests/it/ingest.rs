@@ -1,6 +1,7 @@
 //! `greenlane ingest`: every line of a file is accounted for once, whatever is in it and whatever
 //! becomes of the process that sends it or of the server that answers.
 
+mod corrections;
 mod files;
 mod forms;
 mod interruption;

@@ -182,7 +182,10 @@ async fn read_log(
 
 /// One request of a stream.
 pub fn item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None }
+    pb::SubmitSettlementsRequest {
+        settlement: Some(settlement),
+        ..pb::SubmitSettlementsRequest::default()
+    }
 }
 
 /// Where numbers in a database must agree with each other, whatever happened to its servers.

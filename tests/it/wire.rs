@@ -2,6 +2,7 @@
 //! Which figure comes out is settled elsewhere; here it is that it arrives.
 
 mod cases;
+mod corrections;
 mod errors;
 mod events;
 mod follow_ups;

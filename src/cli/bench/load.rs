@@ -65,7 +65,7 @@ pub(super) async fn stream(
                 let settlement = Some(settlement_message(&workload.take()));
                 lock(&sent_at).push_back(Instant::now());
                 sent += 1;
-                yield pb::SubmitSettlementsRequest { settlement, message: None };
+                yield pb::SubmitSettlementsRequest { settlement, ..pb::SubmitSettlementsRequest::default() };
             }
         }
     };

@@ -23,6 +23,8 @@ pub(in crate::cli) struct Envelope {
 pub(super) struct Entry {
     pub(super) record: Record,
     pub(super) content: Content,
+    /// The reject on the server that it corrects.
+    pub(super) reject_id: Option<String>,
     /// What it takes of the memory, until it is accounted for.
     _held: OwnedSemaphorePermit,
 }
@@ -39,14 +41,19 @@ pub(super) enum Content {
 
 impl Entry {
     /// Finds out what a record is.
-    pub(super) fn of(record: Record, envelope: &Envelope, held: OwnedSemaphorePermit) -> Entry {
+    pub(super) fn of(
+        record: Record,
+        envelope: &Envelope,
+        reject_id: Option<String>,
+        held: OwnedSemaphorePermit,
+    ) -> Entry {
         let content = match (&record.content, &record.text) {
             (file::Content::Unusable(why), _) => Content::Unusable(unusable(why)),
             (file::Content::Json(_), _) => Content::Message,
             (file::Content::Text, Text::Whole(text)) => content(text, (record.line, record.column)),
             (file::Content::Text, Text::TooLong(_)) => Content::Unusable(too_large()),
         };
-        let mut entry = Entry { record, content, _held: held };
+        let mut entry = Entry { record, content, reject_id, _held: held };
         // The whole request counts, and one that is too large would end the stream.
         if entry.request(envelope).is_some_and(|it| MESSAGE_BYTES_MAX < it.encoded_len()) {
             entry.content = Content::Unusable(too_large());
@@ -56,7 +63,9 @@ impl Entry {
 
     /// What is sent for it; `None` where nothing can be.
     pub(super) fn request(&self, envelope: &Envelope) -> Option<pb::SubmitSettlementsRequest> {
-        let mut request = pb::SubmitSettlementsRequest::default();
+        let reject_id = self.reject_id.clone().unwrap_or_default();
+        let mut request =
+            pb::SubmitSettlementsRequest { reject_id, ..pb::SubmitSettlementsRequest::default() };
         let payload = || match (&self.record.content, &self.record.text) {
             (file::Content::Json(json), _) => Some(json.clone()),
             (_, Text::Whole(text)) => Some(text.trim_ascii().to_vec()),
@@ -140,7 +149,8 @@ fn too_large() -> Refused {
 }
 
 fn refused(reason: ErrorReason, message: &str, fields: Vec<Field>) -> Refused {
-    Refused { reason: reason.as_str_name().to_owned(), message: message.to_owned(), fields }
+    let (reason, message) = (reason.as_str_name().to_owned(), message.to_owned());
+    Refused { reason, message, fields, reject_id: None }
 }
 
 /// Which of the keys that make a settlement stand at the top of an object.

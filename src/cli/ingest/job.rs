@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::entry::{Entry, Envelope};
 use super::journal::{Journal, OpenError};
+use super::links::Links;
 use super::places::Places;
 use super::progress::Progress;
 use super::row::{Header, Tally};
@@ -61,7 +62,8 @@ pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
     let mut progress = job.progress;
     let endpoint = endpoint(&server)?;
     let endpoint = endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_while_idle(true);
-    let mut records = Records::of(sources, encoding, places.spool());
+    let mut records = Records::of(sources.clone(), encoding, places.spool());
+    let spool = places.spool();
     let header = Header::of(input, envelope.sender.clone(), envelope.infno.clone());
     let passed = |bytes| progress.pass(bytes);
     let nothing = |ending| Outcome { tally: Tally::default(), ending, rejects: Vec::new() };
@@ -80,18 +82,22 @@ pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
         Ok(false) => journal.go_on().map_err(Failure::Told)?,
         Err(error) => return Ok(outcome(&journal, Ending::of(error))),
     }
+    let links = Links::of(&sources, encoding, &spool, |text| progress.say(text));
     let channel = connect_to(&endpoint, &server).await?;
     progress.go_on_from(journal.tally);
-    let entries = read_ahead(records, envelope.clone());
+    let entries = read_ahead(records, links, journal.tally.lines(), envelope.clone());
     let ours = (journal, progress);
     let shipment = Shipment::of(endpoint, envelope, entries, ours, stop, give_up_after);
     let (journal, ending) = shipment.run(channel).await.map_err(Failure::Told)?;
     Ok(outcome(&journal, ending))
 }
 
-/// Reads in a thread of its own, as far as the memory in flight allows.
+/// Reads in a thread of its own, as far as the memory in flight allows. `number` is that of the first
+/// record, from 0.
 fn read_ahead(
     mut records: Records,
+    mut links: Links,
+    mut number: u64,
     envelope: Envelope,
 ) -> mpsc::Receiver<Result<Entry, ReadError>> {
     let (sender, receiver) = mpsc::channel(READ_AHEAD_MAX);
@@ -110,7 +116,8 @@ fn read_ahead(
             let bytes = u32::try_from(memory_of(&record)).unwrap_or(u32::MAX);
             let held = memory.clone().acquire_many_owned(bytes.min(IN_FLIGHT_BYTES_MAX));
             let Ok(held) = runtime.block_on(held) else { return };
-            let entry = Entry::of(record, &envelope, held);
+            let entry = Entry::of(record, &envelope, links.take(number), held);
+            number += 1;
             if sender.blocking_send(Ok(entry)).is_err() {
                 // Nobody sends any more.
                 return;

@@ -208,7 +208,7 @@ fn is_header(first: &RawLine, header: &Header, path: &Path) -> Result<bool, Stri
     Ok(true)
 }
 
-fn parse<T: serde::de::DeserializeOwned>(raw: &RawLine) -> Option<T> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(raw: &RawLine) -> Option<T> {
     match &raw.text {
         Text::Whole(text) => serde_json::from_slice(text).ok(),
         Text::TooLong(_) => None,

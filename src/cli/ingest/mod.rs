@@ -4,6 +4,7 @@
 mod entry;
 mod job;
 mod journal;
+mod links;
 mod places;
 mod progress;
 mod rejects;
@@ -74,6 +75,9 @@ pub(super) struct Ingest {
     /// Rows stand below the header of their file. Tables with another header go to files with a
     /// number: `<FILE>.rejects-2.csv`. Where input has both JSON and rows, the other file has the
     /// other ending.
+    ///
+    /// Ingested beside its results, under its default name and with as many records, a corrected
+    /// file takes its rejects out of the server.
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
 

@@ -76,6 +76,9 @@ pub(super) struct Refused {
     pub(super) reason: String,
     pub(super) message: String,
     pub(super) fields: Vec<Field>,
+    /// Under which id the server keeps it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reject_id: Option<String>,
 }
 
 /// One field that is wrong.
@@ -124,6 +127,15 @@ impl Row {
             hash: hash_text(record.hash),
             ..Row::default()
         }
+    }
+
+    /// The same, of a record that was to correct this reject: where the server keeps nothing new, it
+    /// keeps that one.
+    pub(super) fn correcting(mut self, reject_id: Option<String>) -> Row {
+        if let Some(refused) = &mut self.refused {
+            refused.reject_id = refused.reject_id.take().or(reject_id);
+        }
+        self
     }
 
     /// A record that could not be sent.
@@ -182,11 +194,12 @@ impl From<pb::Refusal> for Refused {
             reason: refusal.reason().as_str_name().to_owned(),
             message: refusal.message,
             fields: refusal.field_violations.into_iter().map(field).collect(),
+            reject_id: Some(refusal.reject_id).filter(|id| !id.is_empty()),
         }
     }
 }
 
-fn hash_text(hash: u64) -> String {
+pub(super) fn hash_text(hash: u64) -> String {
     format!("{hash:016x}")
 }
 

@@ -242,6 +242,7 @@ impl Shipment {
         let Some(row) = Row::answered(&entry.record, answer) else {
             return failed("the server answered something that this version does not know");
         };
+        let row = row.correcting(entry.reject_id);
         self.journal.record(&mut entry.record, row)?;
         self.has_moved(entry.record.bytes);
         Ok(None)
@@ -250,9 +251,11 @@ impl Shipment {
     /// Accounts for what stands at the front and cannot be sent.
     fn account_for_unusable(&mut self) -> Result<(), String> {
         while let Some(entry) = self.waiting.pop_front_if(|entry| !entry.is_sendable()) {
-            let Entry { mut record, content: Content::Unusable(why), .. } = entry else { continue };
+            let Entry { mut record, content: Content::Unusable(why), reject_id, .. } = entry else {
+                continue;
+            };
             self.passed = self.passed.saturating_sub(1);
-            let row = Row::unusable(&record, why);
+            let row = Row::unusable(&record, why).correcting(reject_id);
             self.journal.record(&mut record, row)?;
             self.has_moved(record.bytes);
         }

@@ -43,6 +43,15 @@ pub(in crate::grpc) fn reject_id(request: &pb::RetryRejectRequest) -> Result<Str
     checks.done(id.unwrap_or_default())
 }
 
+/// Which reject a request of a stream corrects; none where it names none.
+pub(in crate::grpc) fn corrects(
+    request: &pb::SubmitSettlementsRequest,
+) -> Result<Option<String>, Problems> {
+    let mut checks = Checks::default();
+    let id = uuid(&mut checks, "reject_id", &request.reject_id);
+    checks.done(id)
+}
+
 /// Of which sender and which stay.
 pub(in crate::grpc) fn parked_filter(
     request: &pb::ListParkedRequest,

@@ -14,7 +14,7 @@ use crate::process::assert_consistent;
 use crate::serving::{cert, connect, on_sqlite};
 
 /// The columns of a table: the national name, and what a Chinese header calls it.
-const COLUMNS: [(&str, &str); 20] = [
+pub(super) const COLUMNS: [(&str, &str); 20] = [
     ("setl_id", "结算ID"),
     ("mdtrtarea_admvs", "就医地医保区划"),
     ("fixmedins_code", "定点医药机构编号"),
@@ -38,7 +38,7 @@ const COLUMNS: [(&str, &str); 20] = [
 ];
 
 /// The cells of the nth settlement. Every fiftieth is of nobody on the roster.
-fn cells(n: usize) -> Vec<String> {
+pub(super) fn cells(n: usize) -> Vec<String> {
     let (out, scope, fund) = (100 + n % 50, 6000 + n % 700, 1500);
     let (total, personal) = (out + scope, out + scope - fund);
     let person = if n % 50 == 49 { 90_000_000 } else { n % MEMBERS };
@@ -74,7 +74,7 @@ fn row(n: usize) -> String {
     cells(n).join(",")
 }
 
-fn header(is_chinese: bool) -> String {
+pub(super) fn header(is_chinese: bool) -> String {
     COLUMNS.map(|(name, chinese)| if is_chinese { chinese } else { name }).join(",")
 }
 
@@ -84,7 +84,7 @@ fn table(is_chinese: bool, numbers: std::ops::Range<usize>) -> String {
 }
 
 /// The nth settlement as a push of the bureau.
-fn object(n: usize) -> Value {
+pub(super) fn object(n: usize) -> Value {
     let facts = COLUMNS.iter().zip(cells(n)).map(|((name, _), cell)| (name, json!(cell)));
     facts.map(|(name, cell)| ((*name).to_owned(), cell)).collect()
 }
@@ -97,7 +97,7 @@ fn array(numbers: std::ops::Range<usize>) -> String {
     serde_json::to_string_pretty(&numbers.map(object).collect::<Vec<_>>()).unwrap()
 }
 
-fn gb18030(text: &str) -> Vec<u8> {
+pub(super) fn gb18030(text: &str) -> Vec<u8> {
     encoding_rs::GB18030.encode(text).0.into_owned()
 }
 
@@ -146,7 +146,7 @@ async fn claims(place: &Place) -> BTreeMap<String, String> {
     }
 }
 
-async fn rejects_on_the_server(place: &Place) -> Vec<pb::Reject> {
+pub(super) async fn rejects_on_the_server(place: &Place) -> Vec<pb::Reject> {
     let mut client = IntakeServiceClient::new(connect(&place.server.address).await);
     let request = pb::ListRejectsRequest { page_size: 100, ..pb::ListRejectsRequest::default() };
     client.list_rejects(request).await.unwrap().into_inner().rejects

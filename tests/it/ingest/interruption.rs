@@ -13,6 +13,9 @@ use crate::support::on_own_postgres;
 
 const RESULTS: &str = "day.ndjson.results.ndjson";
 const REJECTS: &str = "day.ndjson.rejects.ndjson";
+/// Ends every connection of the server.
+pub(super) const KILL: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+     where datname = current_database() and application_name = 'greenlane'";
 
 /// Every hundredth line is none, and every hundredth after those is refused by the server.
 fn line(n: usize) -> String {
@@ -194,8 +197,6 @@ async fn an_operator_who_stops_it_gets_what_was_answered_and_is_told_how_to_go_o
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_whose_connections_are_killed_costs_repeats_and_no_line() {
     const LINES: usize = 4000;
-    const KILL: &str = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
-         where datname = current_database() and application_name = 'greenlane'";
     on_own_postgres(async |database| {
         let place = Place::prepare(&database).await;
         place.write("day.ndjson", lines(0..LINES));

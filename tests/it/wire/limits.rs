@@ -47,8 +47,10 @@ async fn five_mebibytes_in_a_stream_end_it_after_the_answers_before() {
         items.push(pb::Settlement { visit_id: "v".repeat(5 * MIB), ..stay("S-3", CERT_A, 100) });
         let (sender, receiver) = tokio::sync::mpsc::channel(4);
         for settlement in items {
-            let request =
-                pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None };
+            let request = pb::SubmitSettlementsRequest {
+                settlement: Some(settlement),
+                ..pb::SubmitSettlementsRequest::default()
+            };
             sender.send(request).await.unwrap();
         }
         let answers = served.settlements().submit_settlements(ReceiverStream::new(receiver)).await;

@@ -21,7 +21,7 @@ fn page(page_token: String) -> pb::ListClaimsRequest {
 async fn send(served: &Served, ids: std::ops::Range<usize>) {
     let items = ids.map(|n| pb::SubmitSettlementsRequest {
         settlement: Some(stay(&format!("S-{n}"), &cert(n % 10), 100)),
-        message: None,
+        ..pb::SubmitSettlementsRequest::default()
     });
     let items: Vec<_> = items.collect();
     let answers = served.settlements().submit_settlements(tokio_stream::iter(items)).await;

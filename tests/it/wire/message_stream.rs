@@ -13,15 +13,21 @@ use crate::serving::{CERT_A, Hold, Served, message, message_of, stay, submit, to
 use crate::support::{on_every_backend, on_postgres};
 use crate::world::{fixture, sample_roster};
 
-fn settlement_item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None }
+pub(super) fn settlement_item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
+    pb::SubmitSettlementsRequest {
+        settlement: Some(settlement),
+        ..pb::SubmitSettlementsRequest::default()
+    }
 }
 
-fn message_item(message: pb::SubmitMessageRequest) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: None, message: Some(message) }
+pub(super) fn message_item(message: pb::SubmitMessageRequest) -> pb::SubmitSettlementsRequest {
+    pb::SubmitSettlementsRequest {
+        message: Some(message),
+        ..pb::SubmitSettlementsRequest::default()
+    }
 }
 
-async fn stream(
+pub(super) async fn stream(
     served: &Served,
     requests: Vec<pb::SubmitSettlementsRequest>,
 ) -> Vec<pb::SubmitSettlementsResponse> {
@@ -55,13 +61,13 @@ fn bare(claim: pb::Claim) -> pb::Claim {
 }
 
 #[track_caller]
-fn accepted(answer: &pb::SubmitSettlementsResponse) -> &pb::AcceptedSettlement {
+pub(super) fn accepted(answer: &pb::SubmitSettlementsResponse) -> &pb::AcceptedSettlement {
     let Some(Outcome::Accepted(accepted)) = &answer.outcome else { panic!("{answer:?}") };
     accepted
 }
 
 #[track_caller]
-fn refusal(answer: &pb::SubmitSettlementsResponse) -> (pb::ErrorReason, Vec<&str>) {
+pub(super) fn refusal(answer: &pb::SubmitSettlementsResponse) -> (pb::ErrorReason, Vec<&str>) {
     let Some(Outcome::Refused(refusal)) = &answer.outcome else { panic!("{answer:?}") };
     let fields = refusal.field_violations.iter().map(|it| it.field.as_str()).collect();
     (refusal.reason(), fields)
@@ -143,6 +149,7 @@ async fn what_cannot_be_used_is_refused_with_its_fields_and_ends_nothing() {
         let both = pb::SubmitSettlementsRequest {
             settlement: Some(stay("S-1", CERT_A, 100)),
             message: Some(sample()),
+            ..pb::SubmitSettlementsRequest::default()
         };
         let answers = stream(
             &served,

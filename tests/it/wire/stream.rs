@@ -15,7 +15,10 @@ use crate::support::on_every_backend;
 const MEMBERS: usize = 20;
 
 fn item(settlement: pb::Settlement) -> pb::SubmitSettlementsRequest {
-    pb::SubmitSettlementsRequest { settlement: Some(settlement), message: None }
+    pb::SubmitSettlementsRequest {
+        settlement: Some(settlement),
+        ..pb::SubmitSettlementsRequest::default()
+    }
 }
 
 fn nth(n: usize) -> pb::Settlement {
