@@ -58,38 +58,56 @@ pub(in crate::cli) struct Outcome {
 /// Sends what is not accounted for and accounts for it. Going on where another run ended is the same
 /// call. An error is one of ours: files that other people's hands were in, or no server.
 pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
-    let Job { input, sources, encoding, places, envelope, server, give_up_after, stop, .. } = job;
-    let mut progress = job.progress;
+    let (envelope, server, stop) = (job.envelope.clone(), job.server.clone(), job.stop.clone());
+    let give_up_after = job.give_up_after;
+    let mut progress = job.progress.clone();
     let endpoint = endpoint(&server)?;
     let endpoint = endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_while_idle(true);
-    let mut records = Records::of(sources.clone(), encoding, places.spool());
-    let spool = places.spool();
-    let header = Header::of(input, envelope.sender.clone(), envelope.infno.clone());
-    let passed = |bytes| progress.pass(bytes);
-    let nothing = |ending| Outcome { tally: Tally::default(), ending, rejects: Vec::new() };
-    let mut journal = match Journal::open(places, &header, &mut records, passed) {
-        Ok(journal) => journal,
-        Err(OpenError::Input(error)) => return Ok(nothing(Ending::of(error))),
-        Err(OpenError::Ours(why)) => return Err(Failure::Told(why)),
+    // It may read for minutes, and whoever waits with us has to do something meanwhile.
+    let caught_up = tokio::task::spawn_blocking(move || catch_up(job));
+    let (journal, records, links) = match caught_up.await.map_err(Failure::told)?? {
+        CaughtUp::Over(outcome) => return Ok(outcome),
+        CaughtUp::Rest(rest) => *rest,
     };
-    let outcome = |journal: &Journal, ending| Outcome {
-        tally: journal.tally,
-        ending,
-        rejects: journal.rejects(),
-    };
-    match records.is_at_end() {
-        Ok(true) => return Ok(outcome(&journal, Ending::AlreadyDone)),
-        Ok(false) => journal.go_on().map_err(Failure::Told)?,
-        Err(error) => return Ok(outcome(&journal, Ending::of(error))),
-    }
-    let links = Links::of(&sources, encoding, &spool, |text| progress.say(text));
     let channel = connect_to(&endpoint, &server).await?;
     progress.go_on_from(journal.tally);
     let entries = read_ahead(records, links, journal.tally.lines(), envelope.clone());
     let ours = (journal, progress);
     let shipment = Shipment::of(endpoint, envelope, entries, ours, stop, give_up_after);
     let (journal, ending) = shipment.run(channel).await.map_err(Failure::Told)?;
-    Ok(outcome(&journal, ending))
+    Ok(Outcome { tally: journal.tally, ending, rejects: journal.rejects() })
+}
+
+/// Where a job stands before anything is sent.
+enum CaughtUp {
+    /// Nothing is to be sent.
+    Over(Outcome),
+    /// This is.
+    Rest(Box<(Journal, Records, Links)>),
+}
+
+/// Opens the results and reads past what they account for.
+fn catch_up(job: Job) -> Result<CaughtUp, Failure> {
+    let Job { input, sources, encoding, places, envelope, progress, .. } = job;
+    let spool = places.spool();
+    let mut records = Records::of(sources.clone(), encoding, spool.clone());
+    let header = Header::of(input, envelope.sender, envelope.infno);
+    let passed = |bytes| progress.pass(bytes);
+    let over = |tally, ending, rejects| Ok(CaughtUp::Over(Outcome { tally, ending, rejects }));
+    let mut journal = match Journal::open(places, &header, &mut records, passed) {
+        Ok(journal) => journal,
+        Err(OpenError::Input(error)) => {
+            return over(Tally::default(), Ending::of(error), Vec::new());
+        }
+        Err(OpenError::Ours(why)) => return Err(Failure::Told(why)),
+    };
+    match records.is_at_end() {
+        Ok(true) => return over(journal.tally, Ending::AlreadyDone, journal.rejects()),
+        Ok(false) => journal.go_on().map_err(Failure::Told)?,
+        Err(error) => return over(journal.tally, Ending::of(error), journal.rejects()),
+    }
+    let links = Links::of(&sources, encoding, &spool, |text| progress.say(text));
+    Ok(CaughtUp::Rest(Box::new((journal, records, links))))
 }
 
 /// Reads in a thread of its own, as far as the memory in flight allows. `number` is that of the first
