@@ -4,10 +4,10 @@ use tonic::{Request, Response, Status};
 
 use super::status::Fault;
 use super::{parse, render};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, PROFILE};
 use crate::pb;
 use crate::pb::pull_service_server::PullService;
-use crate::store::{PullProgress, PullRow};
+use crate::store::{DocumentRow, PullProgress, PullRow};
 
 /// Answers `PullService`.
 pub(crate) struct Pulls {
@@ -63,6 +63,14 @@ impl Pulls {
 
     async fn pause(&self, sender: String) -> Result<pb::Pull, Fault> {
         parse::pull_sender(&sender)?;
+        let is_profile = |it: &DocumentRow| it.kind == PROFILE && it.id == sender;
+        if !self.ledger.documents().iter().any(is_profile) {
+            let rows = self.ledger.store().pulls().await.map_err(LedgerError::from)?;
+            if rows.iter().all(|row| row.sender != sender) {
+                // A mistyped name would leave the right one going.
+                return Err(LedgerError::PullNotFound { sender }.into());
+            }
+        }
         Ok(self.pull(&self.ledger.pause_pull(sender).await?))
     }
 

@@ -35,6 +35,8 @@ pub(in crate::cli) struct Job {
     pub(in crate::cli) input: String,
     /// Its files, in their order.
     pub(in crate::cli) sources: Vec<Source>,
+    /// Where the rejects were written that the input corrects; none: where it stands itself.
+    pub(in crate::cli) corrects: Option<PathBuf>,
     /// How its tables are written; none where that is to be found out.
     pub(in crate::cli) encoding: Option<Encoding>,
     pub(in crate::cli) places: Places,
@@ -88,7 +90,7 @@ enum CaughtUp {
 
 /// Opens the results and reads past what they account for.
 fn catch_up(job: Job) -> Result<CaughtUp, Failure> {
-    let Job { input, sources, encoding, places, envelope, progress, .. } = job;
+    let Job { input, sources, encoding, places, envelope, progress, corrects, .. } = job;
     let spool = places.spool();
     let mut records = Records::of(sources.clone(), encoding, spool.clone());
     let header = Header::of(input, envelope.sender, envelope.infno);
@@ -106,7 +108,8 @@ fn catch_up(job: Job) -> Result<CaughtUp, Failure> {
         Ok(false) => journal.go_on().map_err(Failure::Told)?,
         Err(error) => return over(journal.tally, Ending::of(error), journal.rejects()),
     }
-    let links = Links::of(&sources, encoding, &spool, |text| progress.say(text));
+    let written = corrects.as_deref();
+    let links = Links::of(&sources, written, encoding, &spool, |text| progress.say(text));
     Ok(CaughtUp::Rest(Box::new((journal, records, links))))
 }
 

@@ -24,10 +24,11 @@ struct Written {
 }
 
 impl Links {
-    /// The links of the records of an input. None where it is no rejects file beside the results of its
+    /// The links of the records of an input that corrects the rejects at `rejects`, or itself. None where it is no rejects file beside the results of its
     /// run, and where it has been cut or added to; only that is told to `say`.
     pub(super) fn of(
         sources: &[Source],
+        rejects: Option<&Path>,
         encoding: Option<Encoding>,
         spool: &Path,
         say: impl FnOnce(&str),
@@ -35,8 +36,9 @@ impl Links {
         let [Source { path: Some(path), is_in_folder: false, .. }] = sources else {
             return Links::default();
         };
-        let Some(results) = results_of(path) else { return Links::default() };
-        let written = written(&results, path, spool);
+        let rejects = rejects.unwrap_or(path);
+        let Some(results) = results_of(rejects) else { return Links::default() };
+        let written = written(&results, rejects, spool);
         if written.iter().all(|it| it.reject_id.is_none()) {
             return Links::default();
         }

@@ -149,6 +149,7 @@ pub(super) async fn run(args: Ingest) -> Result<(), Failure> {
     let outcome = ingest(Job {
         input: name_of(&args.input),
         sources,
+        corrects: None,
         encoding: args.encoding.encoding(),
         places: places.clone(),
         envelope: Envelope {

@@ -3,6 +3,7 @@
 //! is not a plain file, and never the same file twice.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -250,6 +251,13 @@ impl Inbox {
         }
     }
 
+    /// The rejects that a file of this name corrects: the newest that were handed back under it.
+    fn corrected_by(&self, name: &OsStr) -> Option<PathBuf> {
+        let handed_back = sorted(&self.folder.done).ok()?;
+        let mut rejects = handed_back.into_iter().rev().map(|directory| directory.join(name));
+        rejects.find(|path| is_plain(path))
+    }
+
     /// Settles a file that was taken, or goes on with it, and moves it where it belongs.
     async fn settle(&mut self, taken: Taken, stop: &CancellationToken) -> Result<Looked, String> {
         let name = taken.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -270,6 +278,7 @@ impl Inbox {
         let outcome = ingest(Job {
             input: name,
             sources: vec![source],
+            corrects: self.corrected_by(taken.path.file_name().unwrap_or_default()),
             encoding: None,
             places: Places::beside(&taken.path),
             envelope: Envelope { sender: self.sender.clone(), infno: String::new() },
@@ -325,8 +334,12 @@ impl Inbox {
 }
 
 impl Taken {
-    /// Moves the file with everything beside it.
+    /// Moves the file with everything beside it. Whoever may read the file may read what became of it.
     fn move_to(&self, place: &Path) -> io::Result<()> {
+        let permissions = fs::symlink_metadata(&self.path)?.permissions();
+        for path in sorted(&self.directory)?.iter().filter(|path| is_plain(path)) {
+            fs::set_permissions(path, permissions.clone())?;
+        }
         fs::rename(&self.directory, place.join(self.directory.file_name().unwrap_or_default()))
     }
 }

@@ -40,10 +40,18 @@ pub struct Cursor {
     /// The last record of the pass under way; none between two passes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     after: Option<Place>,
-    /// The time of the newest record, never later than it was handed over: an endpoint whose clock
-    /// is wrong must not lead us past what it will write tomorrow.
+    /// When the pass under way began, however often it was interrupted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    began: Option<Moment>,
+    /// The time of the newest record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     newest: Option<Moment>,
+    /// Up to where the last pass has seen everything, but for the overlap: to the newest record, and
+    /// no further than to its own beginning. What became visible behind a pass while that was
+    /// interrupted is met by the next one; and an endpoint whose clock is wrong does not lead us past
+    /// what it will write tomorrow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<Moment>,
     /// The last record of the look back under way; none between two of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     looking: Option<Place>,
@@ -78,6 +86,8 @@ pub struct Query {
     pub page_size: u16,
     /// Whether it looks back for what came late.
     pub looks_back: bool,
+    /// When it is asked.
+    pub asked: Moment,
 }
 
 /// What is to be done now.
@@ -141,11 +151,11 @@ impl Schedule {
         if now < self.pause_until {
             return Next::Wait(self.pause_until);
         }
-        let newest = self.cursor.newest;
+        let seen = self.cursor.seen;
         let ask = |after: Option<&Place>, back, looks_back| {
-            let time = newest.map_or(self.from, |newest| self.from.max(newest.earlier(back)));
+            let time = seen.map_or(self.from, |seen| self.from.max(seen.earlier(back)));
             let after = after.cloned().unwrap_or(Place { time, id: String::new() });
-            Next::Ask(Query { after, page_size: self.page_size, looks_back })
+            Next::Ask(Query { after, page_size: self.page_size, looks_back, asked: now })
         };
         if self.cursor.after.is_some() || self.next_pass <= now {
             return ask(self.cursor.after.as_ref(), self.overlap, false);
@@ -179,16 +189,17 @@ impl Schedule {
             let time = |row: &Row| row.place.as_ref().map_or(now, |place| place.time);
             self.handed_over.extend(page.rows.iter().map(|row| (hash(row), time(row))));
         }
-        if let Some(last) = &last {
-            let newest = last.time.min(now);
-            self.cursor.newest = Some(self.cursor.newest.map_or(newest, |it| it.max(newest)));
-        }
         if query.looks_back {
             self.looked(is_last, last, now);
             return Ok(false);
         }
-        self.cursor.after = last.filter(|_| !is_last);
+        let newest = last.as_ref().map(|last| last.time);
+        self.cursor.newest = self.cursor.newest.max(newest);
+        let began = *self.cursor.began.get_or_insert(query.asked);
+        self.cursor.after = last;
         if is_last {
+            self.cursor.seen = self.cursor.newest.map(|newest| newest.min(began));
+            self.cursor.began = None;
             self.next_pass = now.later(self.every);
             self.has_caught_up = true;
             self.forget();
@@ -198,7 +209,7 @@ impl Schedule {
 
     /// A look back ends where passes begin.
     fn looked(&mut self, is_last: bool, last: Option<Place>, now: Moment) {
-        let begin = self.cursor.newest.map(|newest| newest.earlier(self.overlap));
+        let begin = self.cursor.seen.map(|seen| seen.earlier(self.overlap));
         let is_there = last.as_ref().is_some_and(|last| Some(last.time) >= begin);
         if is_last || is_there {
             self.cursor.looked_back = Some(now);
@@ -210,8 +221,8 @@ impl Schedule {
 
     /// Forgets what no pass and no look back can meet again.
     fn forget(&mut self) {
-        let Some(newest) = self.cursor.newest else { return };
-        let from = newest.earlier(self.look_back.max(self.overlap));
+        let Some(seen) = self.cursor.seen else { return };
+        let from = seen.earlier(self.look_back.max(self.overlap));
         self.handed_over.retain(|_, time| from <= *time);
         if KNOWN_MAX <= self.handed_over.len() {
             // It is handed over once more, and the ledger knows it.
@@ -335,6 +346,22 @@ mod tests {
         };
         assert_eq!(goes_on("page_size = 9\n"), "2024-05-10 00:07:00 b");
         assert_eq!(goes_on("paged_by = \"setl_time\"\n"), "2024-05-01 00:00:00 ");
+    }
+
+    /// Begun at its newest record, the next pass would never meet what came late meanwhile.
+    #[test]
+    fn what_becomes_visible_behind_a_pass_that_is_interrupted_is_met_by_the_next_one() {
+        let mut it = schedule("look_back_days = 0\n");
+        let query = ask(&it, at(100));
+        it.took(&query, &page(&[(90, "a"), (95, "b")]), at(100)).unwrap();
+        it.failed(at(101));
+        it.cursor = Cursor { ..serde_json::from_str(&it.cursor.text()).unwrap() };
+        let query = ask(&it, at(300));
+        assert_eq!(told(&query), "2024-05-10 01:35:00 b");
+        it.took(&query, &page(&[(250, "c"), (290, "d")]), at(300)).unwrap();
+        end(&mut it, at(300));
+        // An overlap before the first page, and not before the last record.
+        assert_eq!(told(&ask(&it, at(301))), "2024-05-10 00:40:00 ");
     }
 
     /// Followed, a record of tomorrow would hide all of today.

@@ -23,14 +23,14 @@ struct Inbox {
 }
 
 impl Inbox {
-    async fn prepare(database: &Database) -> Inbox {
+    async fn prepare(database: &Database, settle_seconds: u32) -> Inbox {
         open_ledger(database, &persons(MEMBERS)).await.drain().await;
         let server = Process::start(database, &[]).await;
         let inbox = Inbox { directory: tempfile::tempdir().unwrap(), server };
         fs::create_dir(inbox.path("in")).unwrap();
         let text = format!(
             "[[senders]]\nsender = \"sftp\"\nevery_seconds = 1\n[senders.folder]\n\
-             path = \"{}\"\nsettle_seconds = 1\n",
+             path = \"{}\"\nsettle_seconds = {settle_seconds}\n",
             inbox.path("in").display()
         );
         fs::write(inbox.path("senders.toml"), text).unwrap();
@@ -85,11 +85,11 @@ fn rows(path: &Path) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_results() {
     on_sqlite(async |database| {
-        let inbox = Inbox::prepare(&database).await;
+        let inbox = Inbox::prepare(&database, 4).await;
         let child = inbox.pull();
         // Longer than a file has to rest, but it never does.
         let growing = inbox.path("in/day.ndjson");
-        let mut interval = tokio::time::interval(Duration::from_millis(250));
+        let mut interval = tokio::time::interval(Duration::from_millis(500));
         let mut text = String::new();
         for n in 0..12 {
             interval.tick().await;
@@ -109,7 +109,7 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         std::os::unix::fs::symlink(inbox.path("outside.ndjson"), inbox.path("in/link.ndjson"))
             .unwrap();
         fs::write(inbox.path("in/bad.csv"), "setl_id,medfee_sumamt,nonsense\nS,1.00,x\n").unwrap();
-        let refused = format!("{}no json\n{}", line(20), line(21));
+        let refused = format!("{}{{\"setl_id\": \"\"}}\n{}", line(20), line(21));
         fs::write(inbox.path("in/other.ndjson"), refused).unwrap();
         wait_for("they are moved", async || {
             inbox.ended_in("in/done", "day.ndjson").is_some()
@@ -123,11 +123,20 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         assert_eq!(rows(&done.join("other.ndjson.results.ndjson")).len(), 3);
         assert_eq!(
             fs::read_to_string(done.join("other.ndjson.rejects.ndjson")).unwrap(),
-            "no json\n"
+            "{\"setl_id\": \"\"}\n"
         );
         let failed = inbox.ended_in("in/failed", "bad.csv").unwrap();
         let reason = fs::read_to_string(failed.join("error.txt")).unwrap();
         assert!(reason.contains("bad.csv line 1 column 3"), "{reason}");
+        // Corrected and put there again, it leaves nothing behind, though it names no settlement.
+        let corrected = inbox.path("in/other.ndjson.rejects.ndjson");
+        fs::write(&corrected, line(22)).unwrap();
+        wait_for("it is settled", async || {
+            inbox.ended_in("in/done", "other.ndjson.rejects.ndjson.results.ndjson").is_some()
+        })
+        .await;
+        let rejects = database.text("select cast(count(*) as text) from reject").await;
+        assert_eq!(rejects, "0");
         // The same name again is another file.
         fs::write(&growing, line(50)).unwrap();
         wait_for("it is taken", async || !growing.exists()).await;
@@ -149,7 +158,7 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
         ];
         assert_eq!(names, left);
         let claims = database.text("select cast(count(*) as text) from claim").await;
-        assert_eq!(claims, "15");
+        assert_eq!(claims, "16");
         assert_consistent(&database).await;
     })
     .await;
@@ -159,7 +168,7 @@ async fn a_file_is_settled_when_it_has_stopped_growing_and_moved_with_its_result
 async fn a_file_whose_process_is_killed_is_gone_on_with_and_each_line_settled_once() {
     const LINES: usize = 3000;
     on_sqlite(async |database| {
-        let inbox = Inbox::prepare(&database).await;
+        let inbox = Inbox::prepare(&database, 1).await;
         let text: String = (0..LINES).map(line).collect();
         fs::write(inbox.path("in/day.ndjson"), text).unwrap();
         let results = || {
@@ -192,7 +201,7 @@ async fn a_file_whose_process_is_killed_is_gone_on_with_and_each_line_settled_on
 async fn odd_files_hold_nothing_up_and_links_lead_nowhere() {
     use std::os::unix::ffi::OsStrExt;
     on_sqlite(async |database| {
-        let inbox = Inbox::prepare(&database).await;
+        let inbox = Inbox::prepare(&database, 1).await;
         let gbk = [&b"\xbd\xe1\xcb\xe3"[..], b".ndjson"].concat();
         fs::write(inbox.path("in").join(std::ffi::OsStr::from_bytes(&gbk)), line(1)).unwrap();
         let long = format!("{}.ndjson", "x".repeat(230));

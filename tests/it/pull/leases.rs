@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use greenlane::core::day::Moment;
 use greenlane::ledger::{LEASE, Ledger, LedgerError};
 use greenlane::pb::pull_service_client::PullServiceClient;
-use greenlane::pb::{LeasePullRequest, PullState, RecordPullRequest, ResumePullRequest};
+use greenlane::pb::{
+    LeasePullRequest, PausePullRequest, PullState, RecordPullRequest, ResumePullRequest,
+};
 use greenlane::store::PullProgress;
 use tonic::Code;
 
@@ -146,6 +148,8 @@ async fn wrong_requests_name_every_field_and_lost_leases_have_their_reason() {
             told_wrong.violations.iter().map(|it| it.split(' ').next().unwrap()).collect();
         assert_eq!(fields, ["sender", "lease_id", "cursor", "failure", "record_count"]);
         let sender = SENDER.to_owned();
+        let unknown = pulls.pause_pull(PausePullRequest { sender: sender.clone() }).await;
+        assert_eq!(told(&unknown.unwrap_err()).reason, "PULL_NOT_FOUND");
         let unknown = pulls.resume_pull(ResumePullRequest { sender: sender.clone() }).await;
         let unknown = told(&unknown.unwrap_err());
         assert_eq!((unknown.code, unknown.reason.as_str()), (Code::NotFound, "PULL_NOT_FOUND"));
