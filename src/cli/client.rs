@@ -10,12 +10,16 @@ use tonic_types::StatusExt;
 
 use super::Failure;
 use crate::config::Client;
+use crate::pb::settlement_service_client::SettlementServiceClient;
 
 /// How long a client waits for a connection; answers have the server's deadline.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The first pause before a call is tried again, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// A silent connection is asked so often whether anybody is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Connects to the server that the command line names.
 pub(super) async fn connect(client: &Client) -> Result<Channel, Failure> {
@@ -58,6 +62,18 @@ pub(super) fn endpoint(client: &Client) -> Result<Endpoint, Failure> {
     Endpoint::from_shared(server.clone())
         .map(|endpoint| endpoint.connect_timeout(TIMEOUT))
         .map_err(|_| Failure::told(format!("--server: {server} is no address")))
+}
+
+/// The same for a connection that may be silent for long: it is noticed when nobody is there.
+pub(super) fn lasting_endpoint(client: &Client) -> Result<Endpoint, Failure> {
+    let endpoint = endpoint(client)?.http2_keep_alive_interval(KEEP_ALIVE);
+    Ok(endpoint.keep_alive_while_idle(true))
+}
+
+/// A client of the stream of settlements. An answer repeats its settlement and explains it, so it is
+/// larger than the request was.
+pub(super) fn settlement_stream(channel: Channel) -> SettlementServiceClient<Channel> {
+    SettlementServiceClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX)
 }
 
 /// An error of the server in one text: what, why, and every field at fault; without fields, what

@@ -16,7 +16,7 @@ use super::progress::Progress;
 use super::row::{Header, Tally};
 use super::shipment::{Ending, Shipment};
 use crate::cli::Failure;
-use crate::cli::client::{connect_to, endpoint};
+use crate::cli::client::{connect_to, lasting_endpoint};
 use crate::config::Client;
 use crate::intake::file::{Content, Encoding, ReadError, Record, Records, Source, Text};
 
@@ -26,8 +26,6 @@ const IN_FLIGHT_BYTES_MAX: u32 = 32 * 1024 * 1024;
 const ENTRY_BYTES: u64 = 1024;
 /// Entries that were read ahead of the stream.
 const READ_AHEAD_MAX: usize = 1024;
-/// A silent connection is asked so often whether anybody is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// What to send, and where the outcome goes.
 pub(in crate::cli) struct Job {
@@ -63,8 +61,7 @@ pub(in crate::cli) async fn ingest(job: Job) -> Result<Outcome, Failure> {
     let (envelope, server, stop) = (job.envelope.clone(), job.server.clone(), job.stop.clone());
     let give_up_after = job.give_up_after;
     let mut progress = job.progress.clone();
-    let endpoint = endpoint(&server)?;
-    let endpoint = endpoint.http2_keep_alive_interval(KEEP_ALIVE).keep_alive_while_idle(true);
+    let endpoint = lasting_endpoint(&server)?;
     // It may read for minutes, and whoever waits with us has to do something meanwhile.
     let caught_up = tokio::task::spawn_blocking(move || catch_up(job));
     let (journal, records, links) = match caught_up.await.map_err(Failure::told)?? {

@@ -17,16 +17,13 @@ use super::entry::{Content, Entry, Envelope};
 use super::journal::Journal;
 use super::progress::Progress;
 use super::row::Row;
-use crate::cli::client::{is_passing, may_be_opened_again, pauses};
+use crate::cli::client::{is_passing, may_be_opened_again, pauses, settlement_stream};
 use crate::intake::file::{FileError, ReadError};
-use crate::pb::settlement_service_client::SettlementServiceClient;
 use crate::pb::submit_settlements_response::Outcome;
 use crate::pb::{SubmitSettlementsRequest, SubmitSettlementsResponse};
 
 /// Requests handed to the transport and not taken by it yet; beyond that the server slows us down.
 const HANDED_OVER_MAX: usize = 256;
-/// An answer repeats its settlement and explains it, so it is larger than the request was.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How often rows reach the results file while they trickle in.
 const FLUSH_EVERY: Duration = Duration::from_millis(100);
 /// How long an operator who stops us waits for what is in flight.
@@ -201,8 +198,7 @@ impl Shipment {
         channel: Channel,
         requests: mpsc::Receiver<SubmitSettlementsRequest>,
     ) -> Result<Streaming<SubmitSettlementsResponse>, StreamEnd> {
-        let client = SettlementServiceClient::new(channel);
-        let mut client = client.max_decoding_message_size(ANSWER_BYTES_MAX);
+        let mut client = settlement_stream(channel);
         tokio::select! {
             opened = client.submit_settlements(ReceiverStream::new(requests)) => match opened {
                 Ok(answers) => Ok(answers.into_inner()),

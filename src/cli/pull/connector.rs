@@ -22,9 +22,9 @@ const LOG_EVERY: u32 = 20;
 
 /// Fetches from one sender.
 pub(super) struct Connector {
-    pub(super) sender: String,
-    pub(super) desk: Desk,
-    pub(super) work: Work,
+    sender: String,
+    desk: Desk,
+    work: Work,
     /// Whether everything there was has been fetched since it began.
     has_caught_up: bool,
     /// What failed first.
@@ -43,11 +43,11 @@ pub(super) enum Work {
 
 /// An endpoint between its pages.
 pub(super) struct Fetching {
-    pub(super) sender: String,
-    pub(super) fetcher: Fetcher,
-    pub(super) channel: Channel,
-    pub(super) every: Duration,
-    pub(super) schedule: Schedule,
+    sender: String,
+    fetcher: Fetcher,
+    channel: Channel,
+    every: Duration,
+    schedule: Schedule,
 }
 
 /// How a connector ended.
@@ -182,11 +182,7 @@ impl Work {
     /// Goes on where another process or an earlier run ended.
     fn begin(&mut self, cursor: &str) {
         match self {
-            Work::Endpoint(it) => {
-                let endpoint = it.fetcher.endpoint();
-                let cursor = Cursor::read(cursor, endpoint);
-                it.schedule = Schedule::new(endpoint, it.every, cursor);
-            }
+            Work::Endpoint(it) => it.schedule = schedule(&it.fetcher, it.every, cursor),
             Work::Folder(it) => it.begin(),
         }
     }
@@ -225,6 +221,17 @@ impl Work {
 }
 
 impl Fetching {
+    /// Asks nothing yet.
+    pub(super) fn new(
+        sender: String,
+        fetcher: Fetcher,
+        channel: Channel,
+        every: Duration,
+    ) -> Fetching {
+        let schedule = schedule(&fetcher, every, "");
+        Fetching { sender, fetcher, channel, every, schedule }
+    }
+
     /// One page: fetched, handed over, and only then passed.
     async fn page(&mut self, query: &Query) -> Progress {
         let passed = self.pass(query).await;
@@ -258,6 +265,12 @@ impl Fetching {
         let caught_up = self.schedule.took(query, &page, clock::now());
         Ok((caught_up.map_err(|stuck| stuck.to_string())?, tally))
     }
+}
+
+/// The passes of an endpoint from what was kept of them on.
+fn schedule(fetcher: &Fetcher, every: Duration, kept: &str) -> Schedule {
+    let endpoint = fetcher.endpoint();
+    Schedule::new(endpoint, every, Cursor::read(kept, endpoint))
 }
 
 /// As long as the API takes it.

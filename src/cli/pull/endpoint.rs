@@ -53,7 +53,7 @@ pub(super) struct Fetcher {
 impl Fetcher {
     /// Prepares to ask. Reads certificates now; secrets in headers are read for each request, so that
     /// they can be changed under way. An error names the setting of the sender.
-    pub(super) fn new(sender: &str, endpoint: &Endpoint) -> Result<Fetcher, ConfigError> {
+    pub(super) fn new(sender: &str, endpoint: Endpoint) -> Result<Fetcher, ConfigError> {
         let wrong = |key: &str, problem: String| {
             let setting = format!("sender {sender}: {key}");
             ConfigError { setting, problem }
@@ -89,7 +89,7 @@ impl Fetcher {
             })?;
         }
         let client = builder.build().map_err(|error| wrong("endpoint", error_chain(&error)))?;
-        Ok(Fetcher { endpoint: endpoint.clone(), client, serial: AtomicU32::new(0) })
+        Ok(Fetcher { endpoint, client, serial: AtomicU32::new(0) })
     }
 
     /// What is asked.

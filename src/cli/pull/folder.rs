@@ -292,7 +292,6 @@ impl Inbox {
             "a file was not settled: no server answers, or its results cannot be written".to_owned()
         })?;
         let Outcome { tally, ending, .. } = outcome;
-        let moved = |error: io::Error| format!("a file cannot be moved: {}", error.kind());
         match ending {
             Ending::Done | Ending::AlreadyDone
                 if input(&taken.path).as_ref().map(state) != before =>
@@ -318,12 +317,9 @@ impl Inbox {
             }
         }
     }
-}
 
-impl Inbox {
     /// Moves a file that cannot be settled as a whole, with the reasons beside it.
     fn give_up(&self, taken: &Taken, why: &[String], records: u64) -> Result<Looked, String> {
-        let moved = |error: io::Error| format!("a file cannot be moved: {}", error.kind());
         fs::write(taken.directory.join("error.txt"), why.join("\n") + "\n").map_err(moved)?;
         taken.move_to(&self.folder.failed).map_err(moved)?;
         let sender = self.sender.as_str();
@@ -342,6 +338,12 @@ impl Taken {
         }
         fs::rename(&self.directory, place.join(self.directory.file_name().unwrap_or_default()))
     }
+}
+
+/// Why a file stays where it is.
+#[allow(clippy::needless_pass_by_value, reason = "it maps an error")]
+fn moved(error: io::Error) -> String {
+    format!("a file cannot be moved: {}", error.kind())
 }
 
 /// What is in a directory, by name.

@@ -6,13 +6,11 @@ use std::time::Duration;
 use tonic::Code;
 use tonic::transport::Channel;
 
+use crate::cli::client::settlement_stream;
 use crate::grpc::status::MESSAGE_BYTES_MAX;
-use crate::pb::settlement_service_client::SettlementServiceClient;
 use crate::pb::submit_settlements_response::Outcome;
 use crate::pb::{SubmitMessageRequest, SubmitSettlementsRequest};
 
-/// An answer repeats its settlement and explains it.
-const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Everything beside the record in a request.
 const ENVELOPE_BYTES_MAX: usize = 4096;
 /// A server under load answers a page within seconds.
@@ -69,8 +67,7 @@ async fn answered(
     requests: Vec<SubmitSettlementsRequest>,
 ) -> Result<Tally, HandOverError> {
     let count = requests.len();
-    let client = SettlementServiceClient::new(channel.clone());
-    let mut client = client.max_decoding_message_size(ANSWER_BYTES_MAX);
+    let mut client = settlement_stream(channel.clone());
     let refused = |status: tonic::Status| HandOverError::Refused(status.code());
     let answers = client.submit_settlements(tokio_stream::iter(requests)).await;
     let mut answers = answers.map_err(refused)?.into_inner();

@@ -13,21 +13,17 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 
 use self::connector::{Connector, Ending, Fetching, Work};
 use self::desk::Desk;
 use self::endpoint::Fetcher;
 use self::folder::Inbox;
 use super::Failure;
-use super::client::endpoint;
+use super::client::lasting_endpoint;
 use super::serve::stop_signal;
 use crate::config::{Client, ConfigError, LogFormat};
-use crate::intake::pull::{Cursor, Schedule, Sender, Senders, Way};
+use crate::intake::pull::{Folder, Sender, Senders, Way};
 use crate::telemetry;
-
-/// A silent connection is asked so often whether anybody is there.
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 /// What to fetch, and for which server.
 #[derive(clap::Args)]
@@ -66,12 +62,18 @@ pub(super) async fn run(pull: Pull) -> Result<(), Failure> {
 }
 
 /// Every sender of a file, checked and ready to be fetched from.
-pub(super) struct Fetchers(Vec<(Sender, Ready)>);
+pub(super) struct Fetchers(Vec<Ready>);
 
-/// What can be wrong with a way was looked at.
-enum Ready {
+/// A sender, after what can be wrong with its way was looked at.
+struct Ready {
+    sender: String,
+    every: Duration,
+    way: ReadyWay,
+}
+
+enum ReadyWay {
     Endpoint(Box<Fetcher>),
-    Folder,
+    Folder(Folder),
 }
 
 /// Connectors at work.
@@ -88,17 +90,17 @@ impl Fetchers {
                 problems.iter().map(|it| format!("{shown}:{}: {}: {}", it.line, it.key, it.told()));
             Failure::WrongDocument(told.collect::<Vec<_>>().join("\n"))
         })?;
-        let ready = senders.0.into_iter().map(|sender| {
-            let ready = match &sender.way {
+        let ready = senders.0.into_iter().map(|Sender { sender, every, way }| {
+            let way = match way {
                 Way::Endpoint(endpoint) => {
-                    Ready::Endpoint(Box::new(Fetcher::new(&sender.sender, endpoint)?))
+                    ReadyWay::Endpoint(Box::new(Fetcher::new(&sender, *endpoint)?))
                 }
                 Way::Folder(folder) => {
-                    Inbox::check(&sender.sender, folder)?;
-                    Ready::Folder
+                    Inbox::check(&sender, &folder)?;
+                    ReadyWay::Folder(folder)
                 }
             };
-            Ok((sender, ready))
+            Ok(Ready { sender, every, way })
         });
         Ok(Fetchers(ready.collect::<Result<_, ConfigError>>()?))
     }
@@ -110,39 +112,24 @@ impl Fetchers {
         stop: &CancellationToken,
         once: bool,
     ) -> Result<Connectors, Failure> {
-        let holder = holder();
-        let endpoint = endpoint(server)?.http2_keep_alive_interval(KEEP_ALIVE);
-        let endpoint = endpoint.keep_alive_while_idle(true);
+        let (holder, endpoint) = (holder(), lasting_endpoint(server)?);
         let mut connectors = Connectors::new();
-        for (sender, ready) in self.0 {
+        for Ready { sender, every, way } in self.0 {
             let channel = endpoint.connect_lazy();
-            let desk = Desk::new(channel.clone(), sender.sender.clone(), holder.clone());
-            let work = work(&sender, ready, server, channel);
-            let connector = Connector::new(sender.sender, desk, work);
+            let desk = Desk::new(channel.clone(), sender.clone(), holder.clone());
+            let name = sender.clone();
+            let work = match way {
+                ReadyWay::Endpoint(fetcher) => {
+                    Work::Endpoint(Box::new(Fetching::new(name, *fetcher, channel, every)))
+                }
+                ReadyWay::Folder(folder) => {
+                    Work::Folder(Box::new(Inbox::new(name, folder, every, server.clone())))
+                }
+            };
+            let connector = Connector::new(sender, desk, work);
             connectors.spawn(connector.run(stop.clone(), once));
         }
         Ok(connectors)
-    }
-}
-
-fn work(sender: &Sender, ready: Ready, server: &Client, channel: Channel) -> Work {
-    let name = sender.sender.clone();
-    let every = sender.every;
-    match (ready, &sender.way) {
-        (Ready::Endpoint(fetcher), Way::Endpoint(endpoint)) => {
-            let schedule = Schedule::new(endpoint, every, Cursor::read("", endpoint));
-            Work::Endpoint(Box::new(Fetching {
-                sender: name,
-                fetcher: *fetcher,
-                channel,
-                every,
-                schedule,
-            }))
-        }
-        (_, Way::Folder(folder)) => {
-            Work::Folder(Box::new(Inbox::new(name, folder.clone(), every, server.clone())))
-        }
-        (Ready::Folder, Way::Endpoint(_)) => unreachable!("an endpoint is made ready as one"),
     }
 }
 
