@@ -7,7 +7,10 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 /// Messages with values about a person. Their `Debug` is written by hand in `src/pb.rs` and shows
 /// nothing, so that no log and no panic can.
-const PERSONAL: [&str; 13] = [
+const PERSONAL: [&str; 20] = [
+    ".greenlane.v1.ApproveClaimRequest",
+    ".greenlane.v1.CommentClaimRequest",
+    ".greenlane.v1.DenyClaimRequest",
     ".greenlane.v1.Diagnosis",
     ".greenlane.v1.DocumentReference",
     ".greenlane.v1.Identity",
@@ -18,17 +21,22 @@ const PERSONAL: [&str; 13] = [
     ".greenlane.v1.MemberClass",
     ".greenlane.v1.MemberIdentity",
     ".greenlane.v1.Payee",
+    ".greenlane.v1.ProvideInformationRequest",
     ".greenlane.v1.Reject",
+    ".greenlane.v1.ReopenClaimRequest",
+    ".greenlane.v1.RequestInformationRequest",
     ".greenlane.v1.RetryRejectRequest",
+    ".greenlane.v1.ReviewAct",
     ".greenlane.v1.SubmitMessageRequest",
 ];
 /// What a settlement and an event are made of. Files hold them, so these are read from JSON too; how
 /// amounts, instants and causes are written there is said in `src/pb/json.rs`.
-const IN_FILES: [&str; 9] = [
+const IN_FILES: [&str; 10] = [
     "Diagnosis",
     "DocumentReference",
     "FundPayment",
     "InsuredEvent",
+    "LatePayment",
     "Line",
     "MemberIdentity",
     "SenderPayout",

@@ -18,6 +18,7 @@ pub use self::database::Database;
 pub use self::directory_key::{DirectoryKey, DirectoryKeySource};
 use self::layers::Layers;
 pub use self::layers::Origin;
+use crate::core::money::Fen;
 
 /// The exit code of a wrong setting (`EX_USAGE` of sysexits).
 pub const EXIT_WRONG_SETTING: u8 = 64;
@@ -67,6 +68,15 @@ pub struct Settings {
     /// How many watches may be open, counted apart from other calls (default: 16384)
     #[arg(long, value_name = "COUNT")]
     pub watches_max: Option<String>,
+
+    /// How many claims a roster import or a plan version may change without `confirm_impact`
+    /// (default: 100)
+    #[arg(long, value_name = "COUNT")]
+    pub impact_claims_max: Option<String>,
+
+    /// By how many yuan payouts may change with them without `confirm_impact` (default: 100000.00)
+    #[arg(long, value_name = "YUAN")]
+    pub impact_yuan_max: Option<String>,
 
     /// What is logged: levels, also by module, such as `info,greenlane=debug` (default: info)
     #[arg(long, value_name = "FILTER")]
@@ -146,6 +156,10 @@ pub struct Config {
     pub in_flight_max: usize,
     /// How many watches may be open.
     pub watches_max: usize,
+    /// How many claims a roster import or a plan version may change without being told so.
+    pub impact_claims_max: u64,
+    /// By how much payouts may change with them.
+    pub impact_max: Fen,
     /// What is logged; a filter that was checked.
     pub log: String,
     /// How log lines are written.
@@ -181,6 +195,14 @@ impl Config {
             })?,
             in_flight_max: layers.value("in_flight_max", CALLS_RIGHT, calls)?,
             watches_max: layers.value("watches_max", CALLS_RIGHT, calls)?,
+            impact_claims_max: layers.value(
+                "impact_claims_max",
+                "a whole number such as 100",
+                number,
+            )?,
+            impact_max: layers.value("impact_yuan_max", "yuan such as 100000.00", |text| {
+                Fen::parse_yuan(text).ok()
+            })?,
             log: layers.value("log", "levels such as info or info,greenlane=debug", filter)?,
             log_format: layers.value("log_format", "text or json", |text| match text {
                 "text" => Some(LogFormat::Text),
@@ -259,6 +281,11 @@ fn directory_key(layers: &Layers, database: &Database) -> Result<DirectoryKeySou
     }
 }
 
+/// Yuan as a setting has them, without separators.
+fn yuan(amount: Fen) -> String {
+    format!("{}.{:02}", amount.fen() / 100, amount.fen() % 100)
+}
+
 fn path(text: &str) -> Option<PathBuf> {
     (!text.is_empty()).then(|| PathBuf::from(text))
 }
@@ -294,6 +321,8 @@ impl fmt::Display for Config {
         line("lanes", self.lanes.to_string())?;
         line("in_flight_max", self.in_flight_max.to_string())?;
         line("watches_max", self.watches_max.to_string())?;
+        line("impact_claims_max", self.impact_claims_max.to_string())?;
+        line("impact_yuan_max", quoted(yuan(self.impact_max)))?;
         line("log", quoted(self.log.clone()))?;
         line("log_format", quoted(format.into()))?;
         if let Some(endpoint) = &self.otlp_endpoint {

@@ -54,6 +54,17 @@
 //! twice changes nothing. The book finds the settlement by the names it is given, voids its claim
 //! and decides the later ones again; a later settlement of the same stay takes its place.
 //!
+//! # Walk-through: a change of mind
+//!
+//! A reviewer's act is a command of the claim's lane too, with the revision the person saw and a
+//! `request_id` that is recorded in the same commit. The book checks state, assignee and revision,
+//! sets what the person ruled beside the claim, and lets [`core::route::evaluate`] find where the
+//! claim stands: a ruling is one of its inputs, so deciding again finds the same. Then the member's
+//! later claims, in the plan's order, are decided again; each difference is an event with the
+//! amounts before and after and what it was for, and one payout or recovery. What is owed is set
+//! off against what is due where the plan says so. A claim whose ruling rests on a figure that is
+//! another one by now goes back to a person.
+//!
 //! # Walk-through: a message that cannot be used
 //!
 //! Its sender is told every bad field, and the bytes are kept as a *reject* with these reasons until
@@ -92,6 +103,8 @@
 //! - Whatever the order of settlements, reversals and corrections, counters and money end where a
 //!   clean history would:
 //!   `core::book::tests::follow_ups::any_order_of_messages_ends_where_a_clean_history_does`.
+//! - Whatever people rule and whatever else happens, counters and payouts end where a clean history
+//!   of what still stands would: `core::book::tests::model`, ten thousand seeds.
 //! - What was acknowledged survives `kill -9`, once: `crash` in the integration tests.
 //! - A watch is ordered, unique, reliable, resumable, bookmarkable and honest, whatever happens to
 //!   servers and connections: `watch` in the integration tests, one judge for each word.

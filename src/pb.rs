@@ -28,6 +28,9 @@ macro_rules! hide {
 }
 
 hide!(
+    ApproveClaimRequest,
+    CommentClaimRequest,
+    DenyClaimRequest,
     Diagnosis,
     DocumentReference,
     Identity,
@@ -38,8 +41,12 @@ hide!(
     MemberClass,
     MemberIdentity,
     Payee,
+    ProvideInformationRequest,
     Reject,
+    ReopenClaimRequest,
+    RequestInformationRequest,
     RetryRejectRequest,
+    ReviewAct,
     SubmitMessageRequest,
 );
 

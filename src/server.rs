@@ -14,10 +14,13 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tower::layer::util::{Identity, Stack};
 
+use crate::core::money::Fen;
 use crate::grpc::layers::CallLayer;
 use crate::grpc::status::MESSAGE_BYTES_MAX;
-use crate::grpc::{Admin, Backlog, Claims, Intake, Members, PlanCatalogue, Pulls, Settlements};
-use crate::ledger::Ledger;
+use crate::grpc::{
+    Admin, Backlog, Claims, Intake, Members, PlanCatalogue, Pulls, Reviews, Settlements,
+};
+use crate::ledger::{ImpactBound, Ledger};
 use crate::pb;
 use crate::pb::admin_service_server::AdminServiceServer;
 use crate::pb::claim_service_server::ClaimServiceServer;
@@ -25,6 +28,7 @@ use crate::pb::intake_service_server::IntakeServiceServer;
 use crate::pb::member_service_server::MemberServiceServer;
 use crate::pb::plan_service_server::PlanServiceServer;
 use crate::pb::pull_service_server::PullServiceServer;
+use crate::pb::review_service_server::ReviewServiceServer;
 use crate::pb::settlement_service_server::SettlementServiceServer;
 
 /// Finds callers who vanished without a word.
@@ -56,6 +60,8 @@ pub struct Limits {
     pub streams_per_connection_max: u32,
     /// The longest that a call may take that is no stream.
     pub timeout_max: Duration,
+    /// What a roster import or a plan version may change of claims without being told so.
+    pub impact: ImpactBound,
 }
 
 impl Default for Limits {
@@ -66,6 +72,7 @@ impl Default for Limits {
             watch_age_max: Duration::from_hours(1),
             streams_per_connection_max: 1024,
             timeout_max: Duration::from_secs(30),
+            impact: ImpactBound { claims: 100, amount: Fen::from_yuan(100_000) },
         }
     }
 }
@@ -93,6 +100,7 @@ pub async fn run(
     let closing = CancellationToken::new();
     metrics::register(&ledger);
     metrics::register_pulls(&ledger, closing.clone());
+    metrics::register_reviews(&ledger, closing.clone());
     let health = HealthReporter::new();
     let calls = CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max);
     let router = router(&ledger, limits, &calls, &closing, &health)?;
@@ -148,9 +156,10 @@ fn router(
     let settlements = Settlements::new(ledger.clone(), intake.clone(), closing.clone());
     let backlog = Backlog::new(ledger.clone(), intake);
     let admin = Admin::new(ledger.clone());
-    let members = Members::new(ledger.clone(), closing.clone());
+    let members = Members::new(ledger.clone(), limits.impact, closing.clone());
     let claims = Claims::new(ledger.clone(), limits.watch_age_max, closing.clone());
-    let plans = PlanCatalogue::new(ledger.clone());
+    let plans = PlanCatalogue::new(ledger.clone(), limits.impact);
+    let reviews = Reviews::new(ledger.clone());
     let pulls = Pulls::new(ledger.clone());
     let health = tonic_health::server::HealthService::from_health_reporter(health.clone());
     let reflection = || {
@@ -172,6 +181,7 @@ fn router(
         .add_service(MemberServiceServer::new(members).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(PlanServiceServer::new(plans).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(PullServiceServer::new(pulls).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(ReviewServiceServer::new(reviews).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?);
@@ -212,6 +222,7 @@ async fn report(health: &HealthReporter, is_serving: bool) {
         MemberServiceServer::<Members>::NAME,
         PlanServiceServer::<PlanCatalogue>::NAME,
         PullServiceServer::<Pulls>::NAME,
+        ReviewServiceServer::<Reviews>::NAME,
     ];
     for service in services {
         health.set_service_status(service, status).await;

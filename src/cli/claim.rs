@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 use super::Failure;
 use super::client::{connect, told};
+use super::event_line;
+use super::flags::Shown;
 use super::statement;
 use crate::config::Client;
-use crate::core::explain::Language;
 use crate::pb;
 use crate::pb::claim_service_client::ClaimServiceClient;
 use crate::pb::settlement_service_client::SettlementServiceClient;
@@ -20,11 +21,11 @@ pub(super) enum ClaimCommand {
     Show {
         /// The claim's id, such as 3-18442.
         claim_id: String,
-        /// The language of the explanation.
-        #[arg(long, visible_alias = "lang", value_enum, default_value = "en")]
-        language: LanguageArg,
+        /// Everything that happened to it as well: who did what, and what it was decided again for.
+        #[arg(long)]
+        history: bool,
         #[command(flatten)]
-        server: Client,
+        shown: Shown,
     },
     /// Take a settlement back, whole, because basic insurance did (撤销).
     ///
@@ -36,11 +37,8 @@ pub(super) enum ClaimCommand {
         /// Say what would become of the claim, and record nothing.
         #[arg(long)]
         validate_only: bool,
-        /// The language of the explanation.
-        #[arg(long, visible_alias = "lang", value_enum, default_value = "en")]
-        language: LanguageArg,
         #[command(flatten)]
-        server: Client,
+        shown: Shown,
     },
     /// Add facts to a settlement: fee lines, the stay, the invoice, the diagnoses.
     ///
@@ -53,11 +51,8 @@ pub(super) enum ClaimCommand {
         /// Decide, and record nothing.
         #[arg(long)]
         validate_only: bool,
-        /// The language of the explanation.
-        #[arg(long, visible_alias = "lang", value_enum, default_value = "en")]
-        language: LanguageArg,
         #[command(flatten)]
-        server: Client,
+        shown: Shown,
     },
     /// Report an event without a bill (保险事故), such as a death or a disability.
     ///
@@ -69,11 +64,8 @@ pub(super) enum ClaimCommand {
         /// Decide, and record nothing.
         #[arg(long)]
         validate_only: bool,
-        /// The language of the explanation.
-        #[arg(long, visible_alias = "lang", value_enum, default_value = "en")]
-        language: LanguageArg,
         #[command(flatten)]
-        server: Client,
+        shown: Shown,
     },
 }
 
@@ -86,47 +78,66 @@ pub(super) struct Key {
     settlement_id: String,
 }
 
-/// The languages of explanations.
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum LanguageArg {
-    /// 简体中文.
-    Zh,
-    /// English.
-    En,
-}
-
-impl From<LanguageArg> for Language {
-    fn from(arg: LanguageArg) -> Language {
-        match arg {
-            LanguageArg::Zh => Language::Zh,
-            LanguageArg::En => Language::En,
-        }
-    }
-}
-
 pub(super) async fn run(command: ClaimCommand) -> Result<(), Failure> {
-    let (claim, language) = match command {
-        ClaimCommand::Show { claim_id, language, server } => {
-            (show(claim_id, &server).await?, language)
+    let (answer, validate_only, shown) = match command {
+        ClaimCommand::Show { claim_id, history, shown } => {
+            let (claim, past) = fetch(claim_id, history, &shown.server).await?;
+            print!("{}", in_full(&claim, &past, &shown));
+            return Ok(());
         }
-        ClaimCommand::Event { file, validate_only, language, server } => {
-            (report(&file, validate_only, &server).await?, language)
+        ClaimCommand::Event { file, validate_only, shown } => {
+            (report(&file, validate_only, &shown.server).await?, validate_only, shown)
         }
-        ClaimCommand::Reverse { key, validate_only, language, server } => {
-            match reverse(key, validate_only, &server).await? {
-                Some(claim) => (claim, language),
-                None => return Ok(()),
-            }
+        ClaimCommand::Reverse { key, validate_only, shown } => {
+            (reverse(key, validate_only, &shown.server).await?, validate_only, shown)
         }
-        ClaimCommand::Supplement { file, validate_only, language, server } => {
-            match supplement(&file, validate_only, &server).await? {
-                Some(claim) => (claim, language),
-                None => return Ok(()),
-            }
+        ClaimCommand::Supplement { file, validate_only, shown } => {
+            (supplement(&file, validate_only, &shown.server).await?, validate_only, shown)
         }
     };
-    print!("{}", statement::of_claim_in_full(&claim, language.into()));
+    let language = shown.language();
+    if validate_only {
+        println!("{}", language.of("试行，未登记", "only tried, nothing is recorded"));
+    }
+    if let Some(claim) = answer.claim {
+        print!("{}", in_full(&claim, &[], &shown));
+    }
+    if !answer.changes.is_empty() {
+        println!("{}", language.of("其他赔案的变化", "Other claims that change"));
+    }
+    for change in &answer.changes {
+        println!("  {}", event_line::change(change, language));
+    }
     Ok(())
+}
+
+/// What became of a claim, and of the member's other claims with it.
+struct Answer {
+    /// None: it waits for its settlement.
+    claim: Option<pb::Claim>,
+    changes: Vec<pb::ClaimEvent>,
+}
+
+/// A claim's whole statement, and what happened to it where that was asked for.
+pub(super) fn in_full(
+    claim: &pb::Claim,
+    history: &[pb::ClaimHistoryEntry],
+    shown: &Shown,
+) -> String {
+    let statement = statement::of_claim_in_full(claim, shown.language());
+    statement + &statement::of_history(history, shown.language())
+}
+
+/// One claim as it stands, and everything that happened to it where that is asked for.
+pub(super) async fn fetch(
+    claim_id: String,
+    include_history: bool,
+    server: &Client,
+) -> Result<(pb::Claim, Vec<pb::ClaimHistoryEntry>), Failure> {
+    let mut client = ClaimServiceClient::new(connect(server).await?);
+    let request = pb::GetClaimRequest { claim_id, include_history };
+    let answer = client.get_claim(request).await.map_err(|status| told(&status))?.into_inner();
+    Ok((answer.claim.ok_or_else(no_claim)?, answer.history))
 }
 
 /// The claim of what was taken; none, and a word about it, for what waits.
@@ -140,25 +151,18 @@ fn taken(claim: Option<pb::Claim>, replayed: bool, parked_id: &str) -> Option<pb
     claim
 }
 
-async fn reverse(
-    key: Key,
-    validate_only: bool,
-    server: &Client,
-) -> Result<Option<pb::Claim>, Failure> {
+async fn reverse(key: Key, validate_only: bool, server: &Client) -> Result<Answer, Failure> {
     let Key { source, settlement_id } = key;
     let reversal = pb::Reversal { source, settlement_id, ..pb::Reversal::default() };
     let mut client = SettlementServiceClient::new(connect(server).await?);
     let request = pb::ReverseSettlementRequest { reversal: Some(reversal), validate_only };
     let answer = client.reverse_settlement(request).await.map_err(|status| told(&status))?;
     let answer = answer.into_inner();
-    Ok(taken(answer.claim, answer.replayed, &answer.parked_id))
+    let claim = taken(answer.claim, answer.replayed, &answer.parked_id);
+    Ok(Answer { claim, changes: answer.changes })
 }
 
-async fn supplement(
-    file: &Path,
-    validate_only: bool,
-    server: &Client,
-) -> Result<Option<pb::Claim>, Failure> {
+async fn supplement(file: &Path, validate_only: bool, server: &Client) -> Result<Answer, Failure> {
     let named = |why: &dyn std::fmt::Display| Failure::told(format!("{}: {why}", file.display()));
     let text = std::fs::read(file).map_err(|error| named(&error))?;
     let settlement = pb::json::settlement(&text)
@@ -168,17 +172,11 @@ async fn supplement(
     let request = pb::SupplementSettlementRequest { settlement, validate_only };
     let answer = client.supplement_settlement(request).await.map_err(|status| told(&status))?;
     let answer = answer.into_inner();
-    Ok(taken(answer.claim, answer.replayed, &answer.parked_id))
+    let claim = taken(answer.claim, answer.replayed, &answer.parked_id);
+    Ok(Answer { claim, changes: answer.changes })
 }
 
-async fn show(claim_id: String, server: &Client) -> Result<pb::Claim, Failure> {
-    let mut client = ClaimServiceClient::new(connect(server).await?);
-    let request = pb::GetClaimRequest { claim_id };
-    let answer = client.get_claim(request).await.map_err(|status| told(&status))?.into_inner();
-    answer.claim.ok_or_else(no_claim)
-}
-
-async fn report(file: &Path, validate_only: bool, server: &Client) -> Result<pb::Claim, Failure> {
+async fn report(file: &Path, validate_only: bool, server: &Client) -> Result<Answer, Failure> {
     let named = |why: &dyn std::fmt::Display| Failure::told(format!("{}: {why}", file.display()));
     let text = std::fs::read(file).map_err(|error| named(&error))?;
     let event = pb::json::event(&text)
@@ -189,9 +187,10 @@ async fn report(file: &Path, validate_only: bool, server: &Client) -> Result<pb:
     if answer.replayed {
         eprintln!("known already; nothing was recorded");
     }
-    answer.claim.ok_or_else(no_claim)
+    Ok(Answer { claim: Some(answer.claim.ok_or_else(no_claim)?), changes: answer.changes })
 }
 
-fn no_claim() -> Failure {
+/// An answer without the claim it is about.
+pub(super) fn no_claim() -> Failure {
     Failure::told("the server sent no claim")
 }

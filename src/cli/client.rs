@@ -9,7 +9,9 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use super::Failure;
+use super::statement::in_yuan;
 use crate::config::Client;
+use crate::pb;
 use crate::pb::settlement_service_client::SettlementServiceClient;
 
 /// How long a client waits for a connection; answers have the server's deadline.
@@ -91,7 +93,10 @@ pub(super) fn told(status: &Status) -> Failure {
     } else if let Some(info) = details.error_info() {
         let named: BTreeMap<_, _> = info.metadata.iter().collect();
         for (name, value) in named {
-            text = format!("{text}\n  {name}: {value}");
+            text = format!("{text}\n  {}", in_yuan(name, value, ": "));
+        }
+        if info.reason == pb::ErrorReason::ImpactUnconfirmed.as_str_name() {
+            text.push_str("\n  if that is meant, repeat it with --confirm-impact");
         }
     }
     Failure::Told(text)

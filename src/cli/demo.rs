@@ -87,6 +87,7 @@ How to go on:
     http://127.0.0.1:7443/greenlane.v1.PlanService/ListPlans -d '{}'
   greenlane watch --include-existing                  what happened to claims, and what happens
   greenlane claim show CLAIM_ID --lang zh             any claim, explained
+  greenlane review list --actor YOUR_NAME             what waits for a person, and what it holds
   greenlane --help                                    everything else";
 
 struct Demo {
@@ -122,7 +123,7 @@ impl Demo {
 
     async fn publish_plan(&self) -> Result<(), Failure> {
         let mut plans = pb::plan_service_client::PlanServiceClient::new(self.channel.clone());
-        let request = pb::PublishPlanRequest { document: PLAN.to_owned(), validate_only: false };
+        let request = pb::PublishPlanRequest { document: PLAN.to_owned(), ..Default::default() };
         let answer =
             plans.publish_plan(request).await.map_err(|status| told(&status))?.into_inner();
         let plan = answer.plan.unwrap_or_default();
@@ -135,7 +136,7 @@ impl Demo {
         let mut requests = Vec::new();
         for line in ROSTER.lines() {
             let member = super::roster::read_line(line).map_err(Failure::told)?;
-            requests.push(pb::ImportMembersRequest { member: Some(member) });
+            requests.push(pb::ImportMembersRequest { member: Some(member), ..Default::default() });
         }
         let answer = members.import_members(tokio_stream::iter(requests)).await;
         let answer = answer.map_err(|status| told(&status))?.into_inner();

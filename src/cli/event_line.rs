@@ -12,9 +12,46 @@ const SHANGHAI: jiff::tz::Offset = jiff::tz::offset(8);
 
 /// An event in one line for people; times are those of Asia/Shanghai.
 pub(super) fn for_people(event: &pb::ClaimEvent, language: Language) -> String {
-    let standing = |state, route| standing_text(state, route, &event.denial_reason, language);
-    let after = standing(event.state(), event.route());
-    let moved = match event.state_before() {
+    let figures = match (event.payout_fen, event.patient_share_fen) {
+        (Some(payout), Some(share)) => {
+            let (plan, person) = (language.of("本方案", "plan"), language.of("个人", "person"));
+            format!("{plan} {} {person} {}", yuan(payout), yuan(share))
+        }
+        _ => no_figure(language).to_owned(),
+    };
+    let hospital = if event.hospital_code.is_empty() { "-" } else { &event.hospital_code };
+    format!(
+        "{}  {:<8} {:<13} {}/{}  {}  {figures}{}; {}",
+        local_time(event.event_time.as_ref()),
+        event.claim_id,
+        hospital,
+        event.source,
+        event.settlement_id,
+        moved(event, language),
+        reasons(event),
+        next_step(event.next_step(), language),
+    )
+}
+
+/// What an act, a merge or an import changed of a claim, in one line: where it went, its amount
+/// before and after, and what it was decided again for.
+pub(super) fn change(event: &pb::ClaimEvent, language: Language) -> String {
+    format!(
+        "{:<8} {}/{}  {}  {}{}{}",
+        event.claim_id,
+        event.source,
+        event.settlement_id,
+        moved(event, language),
+        amounts(event, language),
+        reasons(event),
+        trigger(event, language),
+    )
+}
+
+/// Where a claim went, or that something else changed.
+pub(super) fn moved(event: &pb::ClaimEvent, language: Language) -> String {
+    let after = standing_text(event.state(), event.route(), &event.denial_reason, language);
+    match event.state_before() {
         pb::ClaimState::Unspecified => after,
         before if before == event.state() => {
             format!("{after}, {}", language.of("结果更新", "changed"))
@@ -23,32 +60,47 @@ pub(super) fn for_people(event: &pb::ClaimEvent, language: Language) -> String {
             let before = standing_text(before, pb::Route::Unspecified, "", language);
             format!("{before} → {after}")
         }
-    };
-    let figures = match (event.payout_fen, event.patient_share_fen) {
-        (Some(payout), Some(share)) => {
-            let (plan, person) = (language.of("本方案", "plan"), language.of("个人", "person"));
-            format!("{plan} {} {person} {}", yuan(payout), yuan(share))
-        }
-        _ => language.of("尚无理算结果", "no figure").to_owned(),
-    };
-    let reasons = if event.review_reason_codes.is_empty() {
-        String::new()
-    } else {
-        format!(" [{}]", event.review_reason_codes.join(", "))
-    };
-    let hospital = if event.hospital_code.is_empty() { "-" } else { &event.hospital_code };
-    format!(
-        "{}  {:<8} {:<13} {}/{}  {moved}  {figures}{reasons}; {}",
-        local_time(event.event_time.as_ref()),
-        event.claim_id,
-        hospital,
-        event.source,
-        event.settlement_id,
-        next_step(event.next_step(), language),
-    )
+    }
 }
 
-fn local_time(time: Option<&prost_types::Timestamp>) -> String {
+/// What the plan pays, and what it paid before where that was another amount.
+pub(super) fn amounts(event: &pb::ClaimEvent, language: Language) -> String {
+    let after = event.payout_fen.map_or_else(|| no_figure(language).to_owned(), yuan);
+    match event.payout_before_fen {
+        Some(before) if Some(before) != event.payout_fen => format!("{} → {after}", yuan(before)),
+        _ => after,
+    }
+}
+
+/// What a claim was decided again for; nothing where it was not.
+pub(super) fn trigger(event: &pb::ClaimEvent, language: Language) -> String {
+    let (zh, en) = match event.trigger() {
+        pb::ClaimEventTrigger::Unspecified => return String::new(),
+        pb::ClaimEventTrigger::Claim => {
+            let claim = &event.trigger_claim_id;
+            return language.of(format!("，因赔案 {claim}"), format!(", for claim {claim}"));
+        }
+        pb::ClaimEventTrigger::Roster => ("，因参保名册", ", for the roster"),
+        pb::ClaimEventTrigger::Plan => ("，因方案版本", ", for a plan version"),
+        pb::ClaimEventTrigger::Merge => ("，因参保对象合并", ", for a merge of members"),
+    };
+    language.of(zh, en).to_owned()
+}
+
+/// The codes of all reasons for a review.
+pub(super) fn reasons(event: &pb::ClaimEvent) -> String {
+    match event.review_reason_codes.as_slice() {
+        [] => String::new(),
+        codes => format!(" [{}]", codes.join(", ")),
+    }
+}
+
+fn no_figure(language: Language) -> &'static str {
+    language.of("尚无理算结果", "no figure")
+}
+
+/// A time of the wire as people in China read it.
+pub(super) fn local_time(time: Option<&prost_types::Timestamp>) -> String {
     timestamp(time).map_or_else(
         || "?".to_owned(),
         |time| SHANGHAI.to_datetime(time).strftime("%Y-%m-%d %H:%M:%S").to_string(),
@@ -93,8 +145,25 @@ fn event_json(event: &pb::ClaimEvent) -> Value {
         "payouts": event.payouts.iter().map(payout_json).collect::<Vec<_>>(),
         "payment_mode": event.payment_mode().as_str_name(),
         "next_step": event.next_step().as_str_name(),
+        "payout_before_fen": event.payout_before_fen,
+        "trigger": (event.trigger() != pb::ClaimEventTrigger::Unspecified)
+            .then(|| event.trigger().as_str_name()),
+        "trigger_claim_id": event.trigger_claim_id,
+        "act": event.act.as_ref().map(act_json),
     });
     without_empty(full)
+}
+
+/// What a person did. Watchers are not told the words.
+fn act_json(act: &pb::ReviewAct) -> Value {
+    let actor = act.actor.clone().unwrap_or_default();
+    without_empty(json!({
+        "actor": { "name": actor.name, "is_asserted": actor.is_asserted },
+        "deed": act.deed().as_str_name(),
+        "assignee": act.assignee,
+        "set_fen": act.set_fen,
+        "denial_reason": act.denial_reason,
+    }))
 }
 
 fn payout_json(payout: &pb::Payout) -> Value {
@@ -104,6 +173,7 @@ fn payout_json(payout: &pb::Payout) -> Value {
         "amount_fen": payout.amount_fen,
         "state": payout.state().as_str_name(),
         "create_time": instant(payout.create_time.as_ref()),
+        "offset_payout_id": payout.offset_payout_id,
     }))
 }
 

@@ -6,11 +6,14 @@ mod claim;
 mod client;
 mod demo;
 mod event_line;
+mod flags;
 mod health;
+mod impact;
 mod ingest;
 mod member;
 mod plan;
 mod pull;
+mod review;
 mod roster;
 mod serve;
 mod source;
@@ -54,12 +57,18 @@ enum Command {
     /// Try, publish and list profiles of senders (来源档案); list and retry what cannot be used.
     #[command(subcommand)]
     Source(source::SourceCommand),
-    /// Import and show members (参保对象).
+    /// Import, show and merge members (参保对象).
     #[command(subcommand)]
     Member(member::MemberCommand),
     /// Show claims (赔案), and report events without a bill.
     #[command(subcommand)]
     Claim(claim::ClaimCommand),
+    /// Work at the review desk (人工审核): take a claim that waits for a person, and rule.
+    ///
+    /// Every command says who acts: `--actor`, or `GREENLANE_ACTOR` once for all of them. What
+    /// changes a claim names the revision that the person saw, as `take` and `show` print it.
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
     /// Send files of messages and settlements (结算), and account for every record once.
     ///
     /// A record is a line of NDJSON, a value of a JSON file or an element of its array, or a row of
@@ -154,6 +163,7 @@ impl Command {
             Command::Source(command) => source::run(command).await,
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,
+            Command::Review(command) => review::run(command).await,
             Command::Ingest(ingest) => ingest::run(*ingest).await,
             Command::Pull(pull) => pull::run(*pull).await,
             Command::Watch(args) => watch::run(*args).await,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 
 use super::Failure;
-use super::claim::LanguageArg;
 use super::client::{connect, told};
+use super::flags::LanguageArg;
+use super::impact::{self, Confirm};
 use crate::config::Client;
 use crate::core::explain::Language;
 use crate::core::plan::document::{self, PlanProblem};
@@ -29,12 +30,17 @@ pub(super) enum PlanCommand {
         language: LanguageArg,
     },
     /// Publish a plan file as an immutable version. The same file again changes nothing.
+    ///
+    /// Claims that were denied because no version was in force on their day are decided again; what
+    /// changes is printed. A server that is to change more than its bounds asks first.
     Publish {
         /// The plan document, TOML.
         file: PathBuf,
         /// Only say whether it could be published.
         #[arg(long)]
         validate_only: bool,
+        #[command(flatten)]
+        confirm: Confirm,
         #[command(flatten)]
         server: Client,
     },
@@ -58,8 +64,8 @@ pub(super) enum PlanCommand {
 pub(super) async fn run(command: PlanCommand) -> Result<(), Failure> {
     match command {
         PlanCommand::Check { files, language } => check(&files, language.into()),
-        PlanCommand::Publish { file, validate_only, server } => {
-            publish(read(&file)?, validate_only, &server).await
+        PlanCommand::Publish { file, validate_only, confirm, server } => {
+            publish(read(&file)?, validate_only, confirm, &server).await
         }
         PlanCommand::List { server } => list(&server).await,
         PlanCommand::Show { plan_id, plan_version, server } => {
@@ -107,9 +113,14 @@ fn check_one(file: &Path, language: Language) -> Result<(), Failure> {
     }
 }
 
-async fn publish(document: String, validate_only: bool, server: &Client) -> Result<(), Failure> {
+async fn publish(
+    document: String,
+    validate_only: bool,
+    Confirm { confirm_impact }: Confirm,
+    server: &Client,
+) -> Result<(), Failure> {
     let mut client = PlanServiceClient::new(connect(server).await?);
-    let request = pb::PublishPlanRequest { document, validate_only };
+    let request = pb::PublishPlanRequest { document, validate_only, confirm_impact };
     let answer = client.publish_plan(request).await.map_err(|status| told(&status))?.into_inner();
     let plan = answer.plan.unwrap_or_default();
     let what = match (answer.unchanged, validate_only) {
@@ -118,6 +129,12 @@ async fn publish(document: String, validate_only: bool, server: &Client) -> Resu
         (false, false) => "is published",
     };
     println!("plan {} {} {what}, sha256 {}", plan.plan_id, plan.version, plan.document_hash);
+    let impact = answer.impact.as_ref();
+    if validate_only {
+        print!("{}", impact::with_changes(impact, &answer.changes));
+    } else {
+        print!("{}", impact::text(impact));
+    }
     Ok(())
 }
 

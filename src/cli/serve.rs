@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use super::pull::Fetchers;
 use crate::config::{Client, Config, Settings};
+use crate::ledger::ImpactBound;
 use crate::ledger::Ledger;
 use crate::server::{self, Limits};
 use crate::store::{Options, Store, StoreError};
@@ -33,7 +34,8 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(Failure::told)?;
     tracing::info!(listen = %address, "serving");
     let (in_flight_max, watches_max) = (config.in_flight_max, config.watches_max);
-    let limits = Limits { in_flight_max, watches_max, ..Limits::default() };
+    let impact = ImpactBound { claims: config.impact_claims_max, amount: config.impact_max };
+    let limits = Limits { in_flight_max, watches_max, impact, ..Limits::default() };
     let serving = tokio::spawn(server::run(listener, ledger, limits, shutdown.clone()));
     tokio::pin!(serving);
     let stop_fetching = CancellationToken::new();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::Failure;
-use super::claim::LanguageArg;
+use super::flags::LanguageArg;
 use crate::config::Client;
 
 mod backlog;

@@ -9,12 +9,22 @@ use crate::pb;
 mod benefit;
 pub(super) mod columns;
 mod funds;
+mod history;
 
 pub(super) use benefit::of_claim_in_full;
+pub(super) use history::of_history;
 
 /// Yuan from the fen of an answer. The server never sends a negative amount.
 pub(super) fn yuan(fen: i64) -> String {
     Fen::new(fen).map_or_else(|| format!("{fen} fen"), |fen| fen.to_string())
+}
+
+/// A named value of a program as people read it: amounts in yuan, without their unit in the name.
+pub(super) fn in_yuan(name: &str, value: &str, between: &str) -> String {
+    match (name.strip_suffix("_fen"), value.parse()) {
+        (Some(name), Ok(fen)) => format!("{name}{between}{}", yuan(fen)),
+        _ => format!("{name}{between}{value}"),
+    }
 }
 
 /// A claim in short: its decision, step by step, and what is to be done.
@@ -49,10 +59,7 @@ pub(super) fn of_claim(claim: &pb::Claim, language: Language) -> String {
         let _ = writeln!(out, "  {}: {text} [{}]", reason.code, evidence.join(", "));
     }
     for payout in &claim.payouts {
-        let amount = yuan(payout.amount_fen);
-        let (kind, state) = (payout.kind().as_str_name(), payout.state().as_str_name());
-        let (kind, state) = (bare(kind, "PAYOUT_KIND_"), bare(state, "PAYOUT_STATE_"));
-        let _ = writeln!(out, "  {kind} {} {amount} {state}", payout.payout_id);
+        let _ = writeln!(out, "  {}", payout_text(payout));
     }
     let next = next_step(claim.next_step(), language);
     let _ = writeln!(out, "  {} {next}", language.of("下一步：", "next:"));
@@ -67,11 +74,36 @@ fn key(claim: &pb::Claim) -> String {
     of_event.or(of_settlement).unwrap_or_default()
 }
 
+/// An instruction to pay or to recover, in one line.
+fn payout_text(payout: &pb::Payout) -> String {
+    let kind = bare(payout.kind().as_str_name(), "PAYOUT_KIND_");
+    let (id, amount) = (&payout.payout_id, yuan(payout.amount_fen));
+    format!("{kind} {id} {amount} {}", payout_state(payout))
+}
+
+/// Where a payout is in its life, and what it was set off against.
+fn payout_state(payout: &pb::Payout) -> String {
+    let state = bare(payout.state().as_str_name(), "PAYOUT_STATE_");
+    format!("{state} {}", payout.offset_payout_id).trim_end().to_owned()
+}
+
+/// Who acted, and whether anybody checked that.
+pub(super) fn actor_text(actor: Option<&pb::Actor>, language: Language) -> String {
+    match actor {
+        None => "?".to_owned(),
+        Some(actor) if actor.is_asserted => {
+            format!("{}{}", actor.name, language.of("（未核实）", " (unverified)"))
+        }
+        Some(actor) => actor.name.clone(),
+    }
+}
+
 fn bare<'a>(name: &'a str, prefix: &str) -> &'a str {
     name.strip_prefix(prefix).unwrap_or(name)
 }
 
-fn standing(claim: &pb::Claim, language: Language) -> String {
+/// Where a claim stands.
+pub(super) fn standing(claim: &pb::Claim, language: Language) -> String {
     standing_text(claim.state(), claim.route(), &claim.denial_reason, language)
 }
 

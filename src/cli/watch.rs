@@ -8,8 +8,8 @@ use clap::Args;
 use tonic::Status;
 use tonic::transport::Channel;
 
-use super::claim::LanguageArg;
 use super::client::{connect, may_be_opened_again, pauses, told};
+use super::flags::LanguageArg;
 use super::serve::Signals;
 use super::token_file::TokenFile;
 use super::{Failure, event_line};

@@ -11,10 +11,12 @@ use toml::Spanned;
 use super::{ConfigError, Settings};
 
 /// Every setting and its default, if there is a fixed one.
-const SETTINGS: [(&str, Option<&str>); 11] = [
+const SETTINGS: [(&str, Option<&str>); 13] = [
     ("allow_unauthenticated", Some("false")),
     ("database", Some("sqlite://greenlane.db")),
     ("directory_key_file", None),
+    ("impact_claims_max", Some("100")),
+    ("impact_yuan_max", Some("100000.00")),
     ("in_flight_max", Some("4096")),
     ("lanes", Some("8")),
     ("listen", Some("127.0.0.1:7443")),
@@ -31,6 +33,8 @@ const CONFIG_VARIABLE: &str = "GREENLANE_CONFIG";
 pub(super) const DIRECTORY_KEY_VARIABLE: &str = "GREENLANE_DIRECTORY_KEY";
 /// Read by [`super::Client`]; known here because one environment may serve both.
 const SERVER_VARIABLE: &str = "GREENLANE_SERVER";
+/// Read by the commands of the review desk.
+const ACTOR_VARIABLE: &str = "GREENLANE_ACTOR";
 /// For `tests/run`, whose servers inherit it.
 const TEST_PREFIX: &str = "GREENLANE_TEST_";
 
@@ -79,6 +83,8 @@ struct Document {
     allow_unauthenticated: Option<Spanned<bool>>,
     database: Option<Spanned<String>>,
     directory_key_file: Option<Spanned<String>>,
+    impact_claims_max: Option<Spanned<i64>>,
+    impact_yuan_max: Option<Spanned<String>>,
     in_flight_max: Option<Spanned<i64>>,
     lanes: Option<Spanned<i64>>,
     listen: Option<Spanned<String>>,
@@ -142,6 +148,8 @@ impl Layers {
         give("allow_unauthenticated", text_of(file.allow_unauthenticated));
         give("database", text_of(file.database));
         give("directory_key_file", text_of(file.directory_key_file));
+        give("impact_claims_max", text_of(file.impact_claims_max));
+        give("impact_yuan_max", text_of(file.impact_yuan_max));
         give("in_flight_max", text_of(file.in_flight_max));
         give("lanes", text_of(file.lanes));
         give("listen", text_of(file.listen));
@@ -158,6 +166,8 @@ impl Layers {
         give("allow_unauthenticated", &settings.allow_unauthenticated);
         give("database", &settings.database);
         give("directory_key_file", &settings.directory_key_file);
+        give("impact_claims_max", &settings.impact_claims_max);
+        give("impact_yuan_max", &settings.impact_yuan_max);
         give("in_flight_max", &settings.in_flight_max);
         give("lanes", &settings.lanes);
         give("listen", &settings.listen);
@@ -234,7 +244,8 @@ fn read_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut known: Vec<String> = SETTINGS.iter().map(|(key, _)| variable_of(key)).collect();
-    known.extend([CONFIG_VARIABLE, DIRECTORY_KEY_VARIABLE, SERVER_VARIABLE].map(str::to_owned));
+    let apart = [ACTOR_VARIABLE, CONFIG_VARIABLE, DIRECTORY_KEY_VARIABLE, SERVER_VARIABLE];
+    known.extend(apart.map(str::to_owned));
     known.sort();
     let mut ours = BTreeMap::new();
     for (name, value) in environment {

@@ -62,6 +62,8 @@ fn without_settings_everything_has_a_default() {
         lanes = 8 # default
         in_flight_max = 4096 # default
         watches_max = 16384 # default
+        impact_claims_max = 100 # default
+        impact_yuan_max = "100000.00" # default
         log = "info" # default
         log_format = "text" # default
         directory_key_file = "greenlane.db.key" # default
@@ -80,6 +82,8 @@ fn a_flag_outranks_a_variable_outranks_the_file_outranks_the_default() {
         lanes = 2 # file FILE:1
         in_flight_max = 3 # environment
         watches_max = 16384 # default
+        impact_claims_max = 100 # default
+        impact_yuan_max = "100000.00" # default
         log = "debug" # flag
         log_format = "text" # default
         directory_key_file = "greenlane.db.key" # default
@@ -119,12 +123,12 @@ fn an_unknown_name_is_an_error() {
     let files = ["lanes = 2\nlane = 3\n", "directory_key = \"secret\"\n", "lanes = \n"];
     let files: String = files.map(|text| printed(&[], &[], Some(text))).concat();
     expect![[r#"
-        FILE:2: lane: unknown field `lane`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `pull`, `watches_max`
-        FILE:1: directory_key: unknown field `directory_key`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `pull`, `watches_max`
+        FILE:2: lane: unknown field `lane`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `impact_claims_max`, `impact_yuan_max`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `pull`, `watches_max`
+        FILE:1: directory_key: unknown field `directory_key`, expected one of `allow_unauthenticated`, `database`, `directory_key_file`, `impact_claims_max`, `impact_yuan_max`, `in_flight_max`, `lanes`, `listen`, `log`, `log_format`, `otlp_endpoint`, `pull`, `watches_max`
         FILE:1: lanes: string values must be quoted, expected literal string
     "#]].assert_eq(&files);
     expect![[r#"
-        GREENLANE_LISTN: is no setting; there are GREENLANE_ALLOW_UNAUTHENTICATED, GREENLANE_CONFIG, GREENLANE_DATABASE, GREENLANE_DIRECTORY_KEY, GREENLANE_DIRECTORY_KEY_FILE, GREENLANE_IN_FLIGHT_MAX, GREENLANE_LANES, GREENLANE_LISTEN, GREENLANE_LOG, GREENLANE_LOG_FORMAT, GREENLANE_OTLP_ENDPOINT, GREENLANE_PULL, GREENLANE_SERVER, GREENLANE_WATCHES_MAX
+        GREENLANE_LISTN: is no setting; there are GREENLANE_ACTOR, GREENLANE_ALLOW_UNAUTHENTICATED, GREENLANE_CONFIG, GREENLANE_DATABASE, GREENLANE_DIRECTORY_KEY, GREENLANE_DIRECTORY_KEY_FILE, GREENLANE_IMPACT_CLAIMS_MAX, GREENLANE_IMPACT_YUAN_MAX, GREENLANE_IN_FLIGHT_MAX, GREENLANE_LANES, GREENLANE_LISTEN, GREENLANE_LOG, GREENLANE_LOG_FORMAT, GREENLANE_OTLP_ENDPOINT, GREENLANE_PULL, GREENLANE_SERVER, GREENLANE_WATCHES_MAX
     "#]].assert_eq(&printed(&[], &[("GREENLANE_LISTN", "127.0.0.1:1")], None));
 }
 
@@ -137,6 +141,7 @@ fn variables_of_others_are_left_alone() {
         ("GREENLANE_POSTGRES_SERVICE_PORT_SQL", "5432"),
         ("GREENLANE_TEST_REQUIRE_POSTGRES", "1"),
         ("GREENLANE_SERVER", "http://127.0.0.1:7443"),
+        ("GREENLANE_ACTOR", "adjuster-7"),
         ("RUST_LOG", "nonsense"),
     ]);
     Config::resolve(&flags(&[]), variables).unwrap();
@@ -227,6 +232,8 @@ fn postgresql_needs_a_shared_key() {
         lanes = 8 # default
         in_flight_max = 4096 # default
         watches_max = 16384 # default
+        impact_claims_max = 100 # default
+        impact_yuan_max = "100000.00" # default
         log = "info" # default
         log_format = "text" # default
         # GREENLANE_DIRECTORY_KEY is set and not shown

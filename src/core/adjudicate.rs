@@ -7,6 +7,7 @@ use super::money::Fen;
 use super::plan::{
     AccountMoney, Answer, Benefit, Bucket, CapPer, Circumstances, Plan, Responsibility,
 };
+use super::review::Award;
 use super::settlement::Settlement;
 use super::usage::Usage;
 
@@ -34,6 +35,8 @@ pub struct Case<'a> {
     pub day: Day,
     /// When the claim came in.
     pub received: Day,
+    /// What a reviewer set instead of what the rules give; the limits bind it all the same.
+    pub award: Option<Award>,
 }
 
 /// Decides what `plan` pays for a covered settlement.
@@ -137,6 +140,25 @@ fn applies(responsibility: &Responsibility, it: Circumstances<'_>) -> Result<(),
     Ok(())
 }
 
+/// What is left of an amount that a reviewer set, while responsibilities share it.
+#[derive(Clone, Copy)]
+enum Left {
+    /// Less than the rules give, or as much: what there still is.
+    Less(Fen),
+    /// More than the rules give: what still comes on top.
+    OnTop(Fen),
+}
+
+impl Left {
+    fn of(award: Award) -> Left {
+        if award.amount > award.figure {
+            Left::OnTop(award.amount - award.figure)
+        } else {
+            Left::Less(award.amount)
+        }
+    }
+}
+
 /// One claim while it is decided.
 struct Deciding<'a> {
     case: Case<'a>,
@@ -156,6 +178,8 @@ struct Deciding<'a> {
     later_cut: Fen,
     /// Whether each responsibility names its base.
     is_one_of_several: bool,
+    /// What is left of the amount that a reviewer set.
+    award: Option<Left>,
 }
 
 impl<'a> Deciding<'a> {
@@ -165,10 +189,11 @@ impl<'a> Deciding<'a> {
         usage: &'a Usage<'a>,
         circumstances: Circumstances<'a>,
     ) -> Deciding<'a> {
-        let is_later = |code: &String| plan.later_payers.contains(code);
-        let funds = case.settlement.funds.iter().filter(|fund| is_later(&fund.fund_code));
+        let funds = case.settlement.funds.iter().map(|fund| (&fund.fund_code, fund.amount));
+        let late = case.settlement.late_payments.iter().map(|it| (&it.fund_code, it.amount));
+        let later = funds.chain(late).filter(|(code, _)| plan.later_payers.contains(*code));
         let others = case.settlement.amounts.total.minus_up_to(case.burden);
-        let later = funds.map(|fund| fund.amount).sum::<Fen>().min(others);
+        let later = later.map(|(_, amount)| amount).sum::<Fen>().min(others);
         let (bill, excluded) = Bill::new(case.settlement, case.burden + later, &plan.exclusions);
         let period = plan.period_start.period_of(case.day);
         Deciding {
@@ -185,6 +210,7 @@ impl<'a> Deciding<'a> {
             later,
             later_cut: Fen::ZERO,
             is_one_of_several: plan.responsibilities.len() > 1,
+            award: case.award.map(Left::of),
         }
     }
 
@@ -213,6 +239,32 @@ impl<'a> Deciding<'a> {
         self.chain.count_later_payers(self.later - self.later_cut);
         self.chain.step(indemnity + fixed, indemnity + fixed, Why::Payout);
         self.finish(eligible, fixed)
+    }
+
+    /// What a reviewer set instead of what is due, `most` at the most. Responsibilities share it in
+    /// the plan's order: of less each gets what is due to it while it lasts, of more whoever has room
+    /// takes what is on top.
+    fn reviewed(&mut self, responsibility: &Responsibility, due: Fen, most: Option<Fen>) -> Fen {
+        let set = match self.award {
+            None => return due,
+            Some(Left::Less(left)) => left.min(due),
+            Some(Left::OnTop(more)) => due + more,
+        };
+        let set = most.map_or(set, |most| set.min(most));
+        if set != due {
+            let responsibility = responsibility.id.clone();
+            self.chain.step(due, set, Why::Reviewed { responsibility });
+        }
+        set
+    }
+
+    /// Takes what a responsibility paid, of what was due, from what a reviewer set.
+    fn awarded(&mut self, paid: Fen, due: Fen) {
+        self.award = self.award.map(|left| match left {
+            Left::Less(left) => Left::Less(left.minus_up_to(paid)),
+            // What limits cut off of the due part is nothing on top.
+            Left::OnTop(more) => Left::OnTop(more.minus_up_to(paid.minus_up_to(due))),
+        });
     }
 
     /// From the bill to what the plan looks at: other payers, account, excluded lines, item caps.

@@ -6,13 +6,18 @@ use std::sync::Arc;
 use super::claim::{Claim, ClaimId, ClaimState};
 use super::day::Moment;
 use super::decision::CounterBook;
-use super::member::{CoverageOverlap, Roster};
-use super::payout::{self, Payout};
+use super::member::Roster;
+use super::money::Fen;
 use super::plan::Plans;
-use super::route::{World, evaluate, no_figure};
+use super::review::Review;
+use super::route::{World, no_figure};
 use super::settlement::{Comparison, FollowUp, Settlement};
 use super::usage::NeedsHistory;
-use change::{change_of, merge_counters, pay_target, post};
+use change::{change_of, decided_again, merge_counters, post, resolved};
+
+pub use command::{Because, Cause, ClaimChange, Command, Effect};
+pub use merge::Departure;
+pub use refusal::{Refusal, ReviewRefusal};
 
 /// What the ledger knows of one member. Cheap to copy: a command works on a copy, so that a
 /// refusal or a panic leaves nothing behind.
@@ -28,109 +33,15 @@ pub struct Book {
     pub counters: CounterBook,
     /// Whether a settlement of the member was ever reversed: only then can another one replace it.
     pub has_voids: bool,
+    /// What the member owes and the next payouts are to be set off against.
+    pub receivable: Fen,
+    /// The member that this one proved to be; then nothing is decided here any more.
+    pub merged_into: Option<String>,
     /// Claims: all of them in the order in which they are decided when `is_full`, else only those
     /// that the batch touches.
     pub claims: Vec<Arc<Claim>>,
     /// Whether `claims` is the whole history.
     pub is_full: bool,
-}
-
-/// Something that shall happen to one member.
-#[derive(Debug, Clone)]
-pub enum Command {
-    /// A settlement asks for benefit.
-    Submit {
-        /// The number of the claim if it is a new one.
-        claim_id: ClaimId,
-        /// The facts.
-        settlement: Arc<Settlement>,
-        /// Whether its identities name different members.
-        person_unclear: bool,
-    },
-    /// A message about a settlement of the member that came apart from it.
-    FollowUp(FollowUp),
-    /// The bureau's roster says something of the member.
-    Enrol {
-        /// What it says.
-        import: Arc<Roster>,
-    },
-}
-
-/// What a command changes. To be recorded in this order, all or nothing.
-#[derive(Debug, Clone)]
-pub enum Effect {
-    /// A claim is new or changed.
-    Claim(Box<ClaimChange>),
-    /// The roster changed, or a person is recorded for the first time.
-    Member(Arc<Roster>),
-}
-
-/// A claim after a change.
-#[derive(Debug, Clone)]
-pub struct ClaimChange {
-    /// Why it changed.
-    pub cause: Cause,
-    /// The state before; none for a new claim.
-    pub from: Option<ClaimState>,
-    /// The claim after.
-    pub claim: Arc<Claim>,
-    /// Whether the settlement's facts are new or supplemented.
-    pub facts_changed: bool,
-    /// Payouts that are new or changed.
-    pub payouts: Vec<Payout>,
-}
-
-/// Why a claim changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Cause {
-    /// Its settlement came in.
-    Submitted,
-    /// Facts that were absent came in.
-    Supplemented,
-    /// An earlier claim, a coverage or a payee changed.
-    Redecided,
-    /// Its settlement was reversed.
-    Reversed,
-}
-
-/// Why a command changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
-    /// Not a refusal to the caller: repeat with the member's whole history.
-    #[error("the command needs the member's history")]
-    NeedsHistory,
-    /// The key is known with other facts.
-    #[error("settlement is known with other content: {}", fields.join(", "))]
-    Conflict {
-        /// The claim that has the key.
-        claim_id: ClaimId,
-        /// The fields that differ; never their values.
-        fields: Vec<&'static str>,
-    },
-    /// A follow-up fits none of the member's claims, or more than one.
-    #[error("no settlement of the member fits")]
-    NothingFits,
-    /// A reversal would take back something else than the whole settlement.
-    #[error("the reversal differs from the settlement in {field}")]
-    ReversalDiffers {
-        /// The claim.
-        claim_id: ClaimId,
-        /// What differs; never the value.
-        field: &'static str,
-    },
-    /// An import would make two coverages share a day.
-    #[error(transparent)]
-    Overlap(#[from] CoverageOverlap),
-    /// The member is known to the bureau under another key.
-    #[error("the member has another external id")]
-    AnotherPerson,
-}
-
-impl From<NeedsHistory> for Refusal {
-    fn from(_: NeedsHistory) -> Refusal {
-        Refusal::NeedsHistory
-    }
 }
 
 impl Book {
@@ -144,6 +55,8 @@ impl Book {
             claims: Vec::new(),
             is_full: true,
             has_voids: false,
+            receivable: Fen::ZERO,
+            merged_into: None,
         }
     }
 
@@ -163,7 +76,12 @@ impl Book {
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
-        match command {
+        if let Some(into) = &self.merged_into
+            && !self.keeps(command)?
+        {
+            return Err(Refusal::Moved { into: into.clone() });
+        }
+        let mut effects = match command {
             Command::Submit { claim_id, settlement, person_unclear } => {
                 match self.claim_of(settlement).cloned() {
                     Some(known) => {
@@ -175,7 +93,15 @@ impl Book {
             Command::FollowUp(FollowUp::Reversal(reversal)) => self.reverse(reversal, now, plans),
             Command::FollowUp(FollowUp::Supplement(facts)) => self.supplement(facts, now, plans),
             Command::Enrol { import } => self.enrol(import, now, plans),
-        }
+            Command::Review { claim_id, act, texts } => {
+                self.review(*claim_id, act, texts, now, plans)
+            }
+            Command::Publish => self.decide_all(Because::Plan, now, plans),
+            Command::Leave { into, numbers, cleared } => self.leave(into, numbers, cleared, now),
+            Command::Join { departure } => self.join(departure, now, plans),
+        }?;
+        self.set_off(&mut effects, now, plans)?;
+        Ok(effects)
     }
 
     fn submit(
@@ -186,21 +112,46 @@ impl Book {
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
-        if self.has_voids && settlement.visit_id.is_some() && !self.is_full {
+        let may_replace = self.has_voids && settlement.visit_id.is_some();
+        // Whoever has used nothing has no claim before which another one counts.
+        let may_come_before =
+            !self.counters.is_empty() && order::may_come_before(settlement, &self.roster, plans);
+        if !self.is_full && (may_replace || may_come_before) {
             return Err(Refusal::NeedsHistory);
         }
-        let place = self.insert(Arc::new(Claim {
+        let claim = Arc::new(Claim {
             id,
             member_id: self.member_id.clone(),
             settlement: settlement.clone(),
             person_unclear,
             reversal: None,
+            moved_to: None,
+            review: Review::default(),
             evaluation: no_figure(ClaimState::Incomplete, Vec::new()),
             payouts: Vec::new(),
             create_time: now,
             update_time: now,
             revision: 0,
-        }));
+        });
+        let mut effects = Vec::with_capacity(2);
+        if !self.is_recorded {
+            self.is_recorded = true;
+            effects.push(Effect::Member(self.roster.clone()));
+        }
+        self.take_in(claim, Cause::Submitted, now, plans, &mut effects)?;
+        Ok(effects)
+    }
+
+    /// Decides a claim that is new here, in its place, and those behind it again.
+    fn take_in(
+        &mut self,
+        claim: Arc<Claim>,
+        cause: Cause,
+        now: Moment,
+        plans: &Plans,
+        effects: &mut Vec<Effect>,
+    ) -> Result<(), NeedsHistory> {
+        let place = self.insert(claim, plans);
         let is_last = place + 1 == self.claims.len();
         let counters_before;
         let counters = if is_last {
@@ -209,39 +160,31 @@ impl Book {
             counters_before = self.used_before(place);
             &counters_before
         };
+        let new = &self.claims[place];
         let world = World {
-            roster: &self.roster,
-            plans,
-            counters,
             earlier: self.is_full.then_some(&self.claims[..place]),
-            received: now,
-            first_plan: None,
+            ..self.world_at(place, counters, plans)
         };
-        let evaluation = evaluate(settlement, person_unclear, world)?;
-        let mut effects = Vec::with_capacity(2);
-        if !self.is_recorded {
-            self.is_recorded = true;
-            effects.push(Effect::Member(self.roster.clone()));
-        }
-        let payouts = payout::instruct(&[], pay_target(&evaluation), now);
-        let claim = Arc::make_mut(&mut self.claims[place]);
-        claim.evaluation = evaluation;
-        claim.payouts.clone_from(&payouts);
-        let claim = self.claims[place].clone();
-        let change = ClaimChange {
-            cause: Cause::Submitted,
+        let fresh = decided_again(new, true, world)?;
+        let change = resolved(new, fresh, (cause, None), now);
+        let claim = change.claim.clone();
+        self.claims[place] = claim.clone();
+        effects.push(Effect::Claim(Box::new(ClaimChange {
             from: None,
-            claim: claim.clone(),
+            payout_before: None,
             facts_changed: true,
-            payouts,
-        };
-        effects.push(Effect::Claim(Box::new(change)));
+            decides: true,
+            // Those that came along are rows of their own here.
+            payouts: claim.payouts.clone(),
+            ..change
+        })));
         if is_last {
             post(&mut self.counters, &claim.evaluation);
         } else {
-            effects.extend(self.decide_again(place + 1, None, now, plans)?);
+            let because = Because::Claim(claim.id.number);
+            effects.extend(self.decide_again(place + 1, None, because, now, plans)?);
         }
-        Ok(effects)
+        Ok(())
     }
 
     fn submit_again(
@@ -259,16 +202,16 @@ impl Book {
             Comparison::Supplement(_) if known.state() == ClaimState::Voided => Ok(Vec::new()),
             Comparison::Supplement(_) if !self.is_full => Err(Refusal::NeedsHistory),
             Comparison::Supplement(merged) => {
-                let index = self.claims.iter().position(|claim| claim.id == known.id);
-                let index = index.expect("a known claim is in the book");
+                let index = self.place_of(known.id).expect("a known claim is in the book");
                 let slot = &mut self.claims[index];
                 *slot = Arc::new(Claim {
                     settlement: Arc::from(merged),
                     person_unclear: slot.person_unclear || person_unclear,
                     ..(**slot).clone()
                 });
-                let first = if self.has_voids { self.reorder_from(index) } else { index };
-                Ok(self.decide_again(first, Some(known.id), now, plans)?)
+                let first = self.reorder_from(index, plans);
+                let because = Because::Claim(known.id.number);
+                Ok(self.decide_again(first, Some(known.id), because, now, plans)?)
             }
         }
     }
@@ -279,13 +222,16 @@ impl Book {
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
-        if let (Some(ours), Some(theirs)) = (&self.roster.external_id, &import.external_id)
-            && ours != theirs
-        {
+        if self.roster.is_another(import) {
             // Two persons of the bureau who share an identity here: money must not change hands.
             return Err(Refusal::AnotherPerson);
         }
-        let merged = self.roster.merged(import)?;
+        let merged = if self.roster.is_alias(import) {
+            // Another record of the person: this one holds, and the other adds.
+            self.roster.joined(import)
+        } else {
+            self.roster.merged(import)?
+        };
         if self.is_recorded && merged == *self.roster {
             return Ok(Vec::new());
         }
@@ -295,17 +241,32 @@ impl Book {
         self.is_recorded = true;
         self.roster = Arc::new(merged);
         let mut effects = vec![Effect::Member(self.roster.clone())];
-        effects.extend(self.decide_again(0, None, now, plans)?);
+        effects.extend(self.decide_all(Because::Roster, now, plans)?);
         Ok(effects)
     }
 
-    /// Decides the claims from `first` on again, in the order they were processed, each under the
-    /// version that first decided it. Only what comes out differently is an effect, and the claim
-    /// that was `supplemented`. Needs the whole history.
+    /// Decides every claim again, in the order that holds now.
+    fn decide_all(
+        &mut self,
+        because: Because,
+        now: Moment,
+        plans: &Plans,
+    ) -> Result<Vec<Effect>, Refusal> {
+        if !self.is_full {
+            return Err(Refusal::NeedsHistory);
+        }
+        self.reorder_from(0, plans);
+        Ok(self.decide_again(0, None, because, now, plans)?)
+    }
+
+    /// Decides the claims from `first` on again, in the plan's order, each under the version that
+    /// first decided it. Only what comes out differently is an effect, and the claim that was
+    /// `supplemented`. Needs the whole history.
     pub fn decide_again(
         &mut self,
         first: usize,
         supplemented: Option<ClaimId>,
+        because: Because,
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, NeedsHistory> {
@@ -316,17 +277,15 @@ impl Book {
             let claim = self.claims[index].clone();
             let is_fixed = index < first || claim.state() == ClaimState::Voided;
             if !is_fixed {
-                let world = World {
-                    roster: &self.roster,
-                    plans,
-                    counters: &counters,
-                    earlier: Some(&self.claims[..index]),
-                    received: claim.create_time,
-                    first_plan: claim.evaluation.plan.as_ref(),
-                };
-                let fresh = evaluate(&claim.settlement, claim.person_unclear, world)?;
+                let world = self.world_at(index, &counters, plans);
                 let is_supplemented = supplemented == Some(claim.id);
-                if let Some(change) = change_of(&claim, fresh, is_supplemented, now) {
+                let fresh = decided_again(&claim, is_supplemented, world)?;
+                let why = if is_supplemented {
+                    (Cause::Supplemented, None)
+                } else {
+                    (Cause::Redecided, Some(because))
+                };
+                if let Some(change) = change_of(&claim, fresh, why, now) {
                     self.claims[index] = change.claim.clone();
                     effects.push(Effect::Claim(Box::new(change)));
                 }
@@ -336,11 +295,39 @@ impl Book {
         self.counters = merge_counters(&self.counters, counters);
         Ok(effects)
     }
+
+    /// What the claim at a place is decided in, with what those before it use up.
+    fn world_at<'a>(
+        &'a self,
+        index: usize,
+        counters: &'a CounterBook,
+        plans: &'a Plans,
+    ) -> World<'a> {
+        let claim = &self.claims[index];
+        World {
+            roster: &self.roster,
+            plans,
+            counters,
+            earlier: Some(&self.claims[..index]),
+            received: claim.create_time,
+            first_plan: claim.evaluation.plan.as_ref(),
+        }
+    }
+
+    /// Where a claim stands among the others.
+    fn place_of(&self, id: ClaimId) -> Option<usize> {
+        self.claims.iter().position(|claim| claim.id == id)
+    }
 }
 
 mod change;
+mod command;
 mod follow_ups;
+mod merge;
+mod offset;
 mod order;
+mod refusal;
+mod review;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::day::Moment;
 use super::money::Fen;
 use super::payout::Payout;
+use super::review::Review;
 use super::route::Evaluation;
 use super::settlement::{Reversal, Settlement};
 
@@ -60,7 +61,7 @@ pub enum ClaimState {
     Paid,
     /// Nothing is paid (拒赔).
     Denied,
-    /// Reversed by its sender (撤销).
+    /// Reversed by its sender (撤销), or gone to the member that its own proved to be.
     Voided,
 }
 
@@ -79,6 +80,16 @@ impl ClaimState {
             S::Denied => matches!(next, S::Pended | S::Approved | S::Voided),
             S::Voided => false,
         }
+    }
+
+    /// Whether a claim in this state is on the desk of a reviewer.
+    pub fn is_in_review(self) -> bool {
+        matches!(self, ClaimState::Pended | ClaimState::InformationRequested)
+    }
+
+    /// Whether what a claim in this state pays was let through.
+    pub fn is_let_through(self) -> bool {
+        matches!(self, ClaimState::Approved | ClaimState::Paid)
     }
 
     /// Whether a claim in this state uses up deductible and limits. A claim under review does, so
@@ -107,13 +118,17 @@ pub struct Claim {
     pub person_unclear: bool,
     /// What took the settlement back; then the claim is voided.
     pub reversal: Option<Arc<Reversal>>,
+    /// The claim that took its place with the member that this one proved to be; then it is voided.
+    pub moved_to: Option<ClaimId>,
+    /// What people made of it.
+    pub review: Review,
     /// State, route, reasons and decision.
     pub evaluation: Evaluation,
     /// Every payout ever instructed, oldest first.
     pub payouts: Vec<Payout>,
     /// When the claim came in.
     pub create_time: Moment,
-    /// When it last changed.
+    /// When it last changed; of a voided claim, when it was voided.
     pub update_time: Moment,
     /// The position of its last event in its lane; zero before it is recorded.
     pub revision: i64,

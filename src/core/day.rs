@@ -197,6 +197,26 @@ impl Span {
             .take(STAY_DAYS_MAX)
     }
 
+    /// What is left of it without these days, by first day.
+    pub fn without(&self, others: &[Span]) -> Vec<Span> {
+        let mut left = vec![*self];
+        for other in others {
+            left = left.into_iter().flat_map(|span| span.without_one(other)).collect();
+        }
+        left
+    }
+
+    fn without_one(self, other: &Span) -> Vec<Span> {
+        if !self.overlaps(other) {
+            return vec![self];
+        }
+        let before = (self.start < other.start)
+            .then(|| Span { start: self.start, end: Some(other.start.previous()) });
+        let after = other.end.filter(|last| self.end.is_none_or(|end| *last < end));
+        let after = after.map(|last| Span { start: last.next(), end: self.end });
+        before.into_iter().chain(after).collect()
+    }
+
     /// Whether two spans share a day.
     pub fn overlaps(&self, other: &Span) -> bool {
         self.end.is_none_or(|end| other.start <= end)

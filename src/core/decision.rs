@@ -115,13 +115,27 @@ pub enum Denial {
     WaitingPeriod,
     /// The claim came in too late.
     FilingLimit,
+    /// A reviewer: the same expense was claimed before.
+    Duplicate,
+    /// A reviewer: the expense was not necessary or not reasonable.
+    NotNecessary,
+    /// A reviewer: the material does not prove the claim.
+    NotProved,
+    /// A reviewer: somebody else has to pay, after a work injury or an accident say.
+    OtherLiability,
+    /// A reviewer: an exclusion of the terms applies.
+    Excluded,
+    /// A reviewer: the bill is not that of the member.
+    OtherPerson,
+    /// A reviewer: what was claimed is false.
+    Untrue,
 }
 
 impl Denial {
     /// The number of the nearest claim adjustment reason code (`domain.md` 5).
     pub fn carc(self) -> &'static str {
         match self {
-            Denial::NotEligible => "31",
+            Denial::NotEligible | Denial::OtherPerson => "31",
             Denial::BeforeCoverage | Denial::PlanNotInForce => "26",
             Denial::AfterCoverage => "27",
             Denial::ServiceNotCovered
@@ -131,8 +145,25 @@ impl Denial {
             Denial::PreExisting => "51",
             Denial::WaitingPeriod => "179",
             Denial::FilingLimit => "29",
+            Denial::Duplicate => "18",
+            Denial::NotNecessary => "50",
+            Denial::NotProved => "16",
+            Denial::OtherLiability => "20",
+            Denial::Excluded => "96",
+            Denial::Untrue => "216",
         }
     }
+
+    /// What only a reviewer denies with; the others are found by the rules.
+    pub const OF_REVIEWERS: [Denial; 7] = [
+        Denial::Duplicate,
+        Denial::NotNecessary,
+        Denial::NotProved,
+        Denial::OtherLiability,
+        Denial::Excluded,
+        Denial::OtherPerson,
+        Denial::Untrue,
+    ];
 }
 
 /// The stable text of an enum value that is stored and sent by name.

@@ -1,18 +1,21 @@
 //! What the ledger records: one event for every change in a lane, as the exact bytes that are
 //! hashed. Events carry no personal data; those facts lie beside them and are named by digest.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::ENGINE_VERSION;
-use super::book::{Cause, ClaimChange};
-use super::claim::ClaimState;
+use super::book::{Because, Cause, ClaimChange};
+use super::claim::{ClaimId, ClaimState};
 use super::day::Moment;
 use super::decision::{Decision, Denial};
+use super::money::Fen;
 use super::payout::Payout;
 use super::plan::{PaymentMode, PlanRef};
+use super::review::{Act, Review};
 use super::route::{Evaluation, Reason, Route};
 use super::settlement::Reversal;
 
@@ -26,9 +29,11 @@ pub enum Event {
     Member(MemberEvent),
     /// A document is in force from here on.
     Document(DocumentEvent),
+    /// A member proved to be another one.
+    Merge(MergeEvent),
 }
 
-/// A claim after a change, with its whole decision.
+/// A claim after a change, with its whole decision where that is another one than before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimEvent {
     /// The claim's number in the lane.
@@ -44,6 +49,21 @@ pub struct ClaimEvent {
     pub hospital: Option<String>,
     /// Why it changed.
     pub cause: Cause,
+    /// What it was decided again for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<Because>,
+    /// What a person did; its texts lie beside the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub act: Option<Arc<Act>>,
+    /// The digest of the texts of the act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub texts: Option<String>,
+    /// The position of the claim's event before; none for a new claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<i64>,
+    /// What it paid before, decided or reserved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payout_before: Option<Fen>,
     /// The state before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from: Option<ClaimState>,
@@ -63,9 +83,15 @@ pub struct ClaimEvent {
     /// Who hands over the money.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment_mode: Option<PaymentMode>,
-    /// The figure.
+    /// The figure, where it is another one than before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// What the figure comes to, where it is the one before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Figures>,
+    /// What people made of it.
+    #[serde(default, skip_serializing_if = "Review::is_untouched")]
+    pub review: Review,
     /// Payouts that are new or changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payouts: Vec<Payout>,
@@ -75,11 +101,48 @@ pub struct ClaimEvent {
     /// What took the settlement back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversal: Option<Arc<Reversal>>,
+    /// When the claim came in, where that was before this event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub create_time: Option<Moment>,
+    /// The claim that took its place with another member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<ClaimId>,
     /// The digest of the settlement, when its facts are new here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub facts: Option<String>,
     /// The engine that decided.
     pub engine: String,
+}
+
+/// What a decision comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Figures {
+    /// What the plan pays.
+    pub payout: Fen,
+    /// What stays with the person.
+    pub patient_share: Fen,
+}
+
+impl Figures {
+    /// Of a decision.
+    pub fn of(decision: &Decision) -> Figures {
+        Figures { payout: decision.payout(), patient_share: decision.patient_share() }
+    }
+}
+
+/// A member that proved to be another one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergeEvent {
+    /// The member that is closed.
+    pub member: String,
+    /// The one that goes on.
+    pub into: String,
+    /// Claims of either whose identities named both, and now name one.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub cleared: BTreeSet<ClaimId>,
+    /// In the lane of the one that goes on: lane and position of the event that closed the other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<(u16, i64)>,
 }
 
 /// A member after a change.
@@ -105,10 +168,15 @@ pub struct DocumentEvent {
 }
 
 impl ClaimEvent {
-    /// The event of a change; `facts` is the digest of the settlement where its facts are new.
-    pub fn of(change: &ClaimChange, facts: Option<String>) -> ClaimEvent {
+    /// The event of a change; `facts` is the digest of the settlement where its facts are new,
+    /// `texts` that of the words of a person.
+    pub fn of(change: &ClaimChange, facts: Option<String>, texts: Option<String>) -> ClaimEvent {
         let claim = &change.claim;
         let evaluation = claim.evaluation.clone();
+        let (decision, figures) = match evaluation.decision {
+            Some(decision) if !change.decides => (None, Some(Figures::of(&decision))),
+            decision => (decision, None),
+        };
         ClaimEvent {
             claim: claim.id.number,
             member: claim.member_id.clone(),
@@ -116,6 +184,12 @@ impl ClaimEvent {
             settlement_id: claim.settlement.settlement_id.clone(),
             hospital: claim.settlement.hospital_code.clone(),
             cause: change.cause,
+            because: change.because,
+            act: change.act.as_ref().map(|(act, _)| act.clone()),
+            texts,
+            // The claim still has the position of the event before.
+            previous: (claim.revision > 0).then_some(claim.revision),
+            payout_before: change.payout_before,
             from: change.from,
             state: evaluation.state,
             route: evaluation.route,
@@ -123,16 +197,26 @@ impl ClaimEvent {
             denial: evaluation.denial,
             plan: evaluation.plan,
             payment_mode: evaluation.payment_mode,
-            decision: evaluation.decision,
+            decision,
+            figures,
+            review: claim.review.clone(),
             payouts: change.payouts.clone(),
             person_unclear: claim.person_unclear,
             reversal: claim.reversal.clone(),
+            create_time: (change.cause == Cause::Moved && change.from.is_none())
+                .then_some(claim.create_time),
+            moved_to: claim.moved_to,
             facts,
             engine: ENGINE_VERSION.to_owned(),
         }
     }
 
-    /// The evaluation that the event carries.
+    /// What the figure comes to; none without one.
+    pub fn figures(&self) -> Option<Figures> {
+        self.decision.as_ref().map(Figures::of).or(self.figures)
+    }
+
+    /// The evaluation that the event carries, without a decision where that is the one before.
     pub fn into_evaluation(self) -> Evaluation {
         Evaluation {
             state: self.state,

@@ -47,6 +47,7 @@ pub fn step_code(why: &Why) -> &'static str {
         Why::FixedSum { .. } => "FIXED_SUM",
         Why::Limit { .. } => "LIMIT",
         Why::ReallyBorne { .. } => "REALLY_BORNE",
+        Why::Reviewed { .. } => "REVIEWED",
         Why::Payout => "PAYOUT",
     }
 }
@@ -92,7 +93,32 @@ pub fn denial_text(denial: Denial, language: Language) -> &'static str {
         (Denial::WaitingPeriod, Language::En) => "the waiting period has not ended",
         (Denial::FilingLimit, Language::Zh) => "超过申请时效",
         (Denial::FilingLimit, Language::En) => "the claim came in after the filing limit",
+        (
+            Denial::Duplicate
+            | Denial::NotNecessary
+            | Denial::NotProved
+            | Denial::OtherLiability
+            | Denial::Excluded
+            | Denial::OtherPerson
+            | Denial::Untrue,
+            language,
+        ) => reviewer_text(denial, language),
     }
+}
+
+/// Why a reviewer denies.
+fn reviewer_text(denial: Denial, language: Language) -> &'static str {
+    let (zh, en) = match denial {
+        Denial::Duplicate => ("该费用已申请过赔付", "the same expense was claimed before"),
+        Denial::NotNecessary => ("费用不必要或不合理", "the expense was not necessary"),
+        Denial::NotProved => ("材料不足以证明", "the material does not prove the claim"),
+        Denial::OtherLiability => ("应由第三方负担", "somebody else has to pay"),
+        Denial::Excluded => ("属于责任免除", "an exclusion of the terms applies"),
+        Denial::OtherPerson => ("非参保人本人的费用", "the bill is not that of the member"),
+        Denial::Untrue => ("申请内容不实", "what was claimed is not true"),
+        _ => ("审核人员拒赔", "a reviewer denied it"),
+    };
+    language.of(zh, en)
 }
 
 /// Why a part of a bill is not paid, as a label.
@@ -109,6 +135,7 @@ pub fn adjustment_text(reason: AdjustmentReason, language: Language) -> &'static
         R::Deductible => ("起付线", "deductible"),
         R::Coinsurance => ("按比例自付", "the person's share"),
         R::BenefitMax => ("超出限额", "beyond a limit"),
+        R::Reviewed => ("人工核减", "set by a reviewer"),
         R::Denied(denial) => denial_label(denial),
     };
     language.of(zh, en)
@@ -127,6 +154,13 @@ fn denial_label(denial: Denial) -> (&'static str, &'static str) {
         Denial::PreExisting => ("既往症", "pre-existing illness"),
         Denial::WaitingPeriod => ("等待期", "waiting period"),
         Denial::FilingLimit => ("超过申请时效", "filed too late"),
+        Denial::Duplicate => ("重复申请", "claimed before"),
+        Denial::NotNecessary => ("不必要费用", "not necessary"),
+        Denial::NotProved => ("材料不足", "not proved"),
+        Denial::OtherLiability => ("第三方责任", "somebody else pays"),
+        Denial::Excluded => ("责任免除", "excluded"),
+        Denial::OtherPerson => ("非本人费用", "of another person"),
+        Denial::Untrue => ("不实申请", "not true"),
     }
 }
 
@@ -161,5 +195,13 @@ pub fn reason_text(reason: &Reason, language: Language) -> &'static str {
         (ReasonCode::DecisionWithdrawn, Language::En) => {
             "later facts take back a decision that stood; a person must confirm"
         }
+        (ReasonCode::FigureChanged, Language::Zh) => "人工核定后，规则理算的金额已变化",
+        (ReasonCode::FigureChanged, Language::En) => {
+            "the rules give another figure than the one a reviewer changed"
+        }
+        (ReasonCode::Reopened, Language::Zh) => "审核人员要求重新审核",
+        (ReasonCode::Reopened, Language::En) => "a reviewer reopened it",
+        (ReasonCode::InformationProvided, Language::Zh) => "补充材料已提交",
+        (ReasonCode::InformationProvided, Language::En) => "the information asked for is there",
     }
 }

@@ -33,6 +33,23 @@ pub struct Roster {
     /// Where the money goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payee: Option<Payee>,
+    /// Other records of the same person, which were merged with this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<Alias>,
+}
+
+/// Another record of a person that proved to be the same.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alias {
+    /// The bureau's key there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// 证件类型.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_type: Option<String>,
+    /// 证件号码.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cert_no: Option<Personal>,
 }
 
 /// An illness that the insurer knows of.
@@ -47,7 +64,8 @@ pub struct Illness {
 /// A class of entitlement (优抚类别) with its grade and dates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Class {
-    /// The class, personal: it tells of service and wounds.
+    /// The class, personal: it tells of service and wounds. Empty in an import: from its first day
+    /// on the person has none.
     pub class_code: Personal,
     /// 1 to 10 where the class has grades.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,13 +114,90 @@ impl Roster {
     /// roster has. Without a type a certificate is an identity card (01).
     pub fn contradicts(&self, person: &Person) -> bool {
         let kind = |cert_type: &Option<String>| cert_type.clone().unwrap_or_else(|| "01".into());
-        match (&self.cert_no, &person.cert_no) {
-            (Some(ours), Some(theirs)) => {
-                kind(&self.cert_type) == kind(&person.cert_type)
-                    && !ours.reveal().eq_ignore_ascii_case(theirs.reveal())
-            }
-            _ => false,
+        let Some(theirs) = &person.cert_no else { return false };
+        let of_aliases = self.aliases.iter().map(|alias| (&alias.cert_type, &alias.cert_no));
+        let ours = std::iter::once((&self.cert_type, &self.cert_no)).chain(of_aliases);
+        let mut comparable = ours
+            .filter(|(cert_type, _)| kind(cert_type) == kind(&person.cert_type))
+            .filter_map(|(_, cert_no)| cert_no.as_ref())
+            .map(|ours| ours.reveal().eq_ignore_ascii_case(theirs.reveal()))
+            .peekable();
+        comparable.peek().is_some() && !comparable.any(|is_same| is_same)
+    }
+
+    /// The person goes by the certificate of a settlement too: it proved to be theirs.
+    pub fn know_as(&mut self, person: &Person) {
+        if self.contradicts(person) {
+            let (cert_type, cert_no) = (person.cert_type.clone(), person.cert_no.clone());
+            self.aliases.push(Alias { external_id: None, cert_type, cert_no });
         }
+    }
+
+    /// Whether an import is about somebody else, by the bureau's own key.
+    pub fn is_another(&self, import: &Roster) -> bool {
+        let (Some(ours), Some(theirs)) = (&self.external_id, &import.external_id) else {
+            return false;
+        };
+        let is_alias = |alias: &Alias| alias.external_id.as_ref() == Some(theirs);
+        ours != theirs && !self.aliases.iter().any(is_alias)
+    }
+
+    /// Whether an import is one of the other records of the person.
+    pub fn is_alias(&self, import: &Roster) -> bool {
+        let key = import.external_id.as_ref();
+        key.is_some()
+            && key != self.external_id.as_ref()
+            && self.aliases.iter().any(|alias| alias.external_id.as_ref() == key)
+    }
+
+    /// What is known of a person whose other record proved to be theirs: what this one says holds,
+    /// and the other adds what it does not know.
+    #[must_use]
+    pub fn joined(&self, other: &Roster) -> Roster {
+        let mut joined = self.clone();
+        macro_rules! ours_first {
+            ($($field:ident),+) => {$(
+                if joined.$field.is_none() {
+                    joined.$field.clone_from(&other.$field);
+                }
+            )+};
+        }
+        ours_first!(external_id, name, payee);
+        if joined.cert_no.is_none() {
+            joined.cert_type.clone_from(&other.cert_type);
+            joined.cert_no.clone_from(&other.cert_no);
+        }
+        let alias = Alias {
+            external_id: other.external_id.clone(),
+            cert_type: other.cert_type.clone(),
+            cert_no: other.cert_no.clone(),
+        };
+        let is_news = alias.external_id != joined.external_id || alias.cert_no != joined.cert_no;
+        let is_empty = alias.external_id.is_none() && alias.cert_no.is_none();
+        let aliases = (is_news && !is_empty).then_some(alias).into_iter();
+        for alias in aliases.chain(other.aliases.iter().cloned()) {
+            if !joined.aliases.contains(&alias) {
+                joined.aliases.push(alias);
+            }
+        }
+        for class in &other.classes {
+            if !joined.classes.contains(class) {
+                joined.classes.push(class.clone());
+            }
+        }
+        for illness in &other.illnesses {
+            let known = |it: &Illness| it.diagnosis_code == illness.diagnosis_code;
+            if !joined.illnesses.iter().any(known) {
+                joined.illnesses.push(illness.clone());
+            }
+        }
+        for coverage in &other.coverages {
+            let ours: Vec<Span> = joined.coverages.iter().map(|known| known.span).collect();
+            let add = |span| Coverage { plan_id: coverage.plan_id.clone(), span };
+            joined.coverages.extend(coverage.span.without(&ours).into_iter().map(add));
+        }
+        joined.coverages.sort_by_key(|coverage| coverage.span.start);
+        joined
     }
 
     /// The first day of the member's unbroken coverage by a plan up to `day`: coverages with at most
@@ -146,6 +241,10 @@ impl Roster {
         }
         newest!(external_id, cert_type, cert_no, name, payee);
         for class in &import.classes {
+            if class.class_code.reveal().is_empty() {
+                merged.end_classes(class.span.start);
+                continue;
+            }
             let same = |known: &&mut Class| {
                 known.class_code == class.class_code && known.span.start == class.span.start
             };
@@ -178,6 +277,17 @@ impl Roster {
             }
         }
         Ok(merged)
+    }
+}
+
+impl Roster {
+    /// Nobody has a class that began before `day`, from then on: it ends the day before.
+    fn end_classes(&mut self, day: Day) {
+        self.classes.retain(|class| class.span.start != day);
+        for class in self.classes.iter_mut().filter(|class| class.span.start < day) {
+            let last = class.span.end.map_or(day.previous(), |end| end.min(day.previous()));
+            class.span.end = Some(last);
+        }
     }
 }
 

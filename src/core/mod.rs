@@ -17,6 +17,7 @@ pub mod money;
 pub mod payout;
 pub mod personal;
 pub mod plan;
+pub mod review;
 pub mod route;
 pub mod settlement;
 pub mod usage;

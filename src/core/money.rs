@@ -41,6 +41,14 @@ impl Fen {
     /// One fen, the smallest amount.
     pub const ONE: Fen = Fen(1);
 
+    /// More than anything that adds up.
+    pub const MAX: Fen = Fen(i64::MAX);
+
+    /// Whole yuan.
+    pub const fn from_yuan(yuan: u32) -> Fen {
+        Fen(yuan as i64 * 100)
+    }
+
     /// `None` when negative. For amounts that were checked before: rows, sums.
     pub fn new(fen: i64) -> Option<Fen> {
         (fen >= 0).then_some(Fen(fen))

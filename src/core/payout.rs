@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::claim::ClaimId;
 use super::day::Moment;
 use super::money::Fen;
 
@@ -18,6 +19,18 @@ pub struct Payout {
     pub state: PayoutState,
     /// When it was instructed.
     pub create_time: Moment,
+    /// What it was set off against; then it is [`PayoutState::Offset`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offset_with: Option<PayoutRef>,
+}
+
+/// Names a payout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PayoutRef {
+    /// The claim.
+    pub claim: ClaimId,
+    /// Its number there.
+    pub number: u32,
 }
 
 /// Which way the money moves.
@@ -46,6 +59,8 @@ pub enum PayoutState {
     Returned,
     /// Replaced before it was sent.
     Cancelled,
+    /// Set off against one that goes the other way (冲抵): settled, and no money moves.
+    Offset,
 }
 
 /// What must be instructed so that `target` is what the claim has paid in all.
@@ -59,7 +74,7 @@ pub fn instruct(existing: &[Payout], target: Option<Fen>, now: Moment) -> Vec<Pa
         let counts = |payout: &&Payout| payout.kind == kind && states.contains(&payout.state);
         existing.iter().filter(counts).map(|payout| payout.amount).sum()
     };
-    let sent = [PayoutState::Sent, PayoutState::Settled];
+    let sent = [PayoutState::Sent, PayoutState::Settled, PayoutState::Offset];
     let (paid, recovered) = (sum(PayoutKind::Payment, &sent), sum(PayoutKind::Recovery, &sent));
     let unsent = [PayoutState::Instructed];
     let to_pay = paid + sum(PayoutKind::Payment, &unsent);
@@ -82,7 +97,8 @@ pub fn instruct(existing: &[Payout], target: Option<Fen>, now: Moment) -> Vec<Pa
         if amount > Fen::ZERO {
             let number = existing.iter().map(|payout| payout.number).max().unwrap_or(0) + 1;
             let state = PayoutState::Instructed;
-            rows.push(Payout { number, kind, amount, state, create_time: now });
+            let offset_with = None;
+            rows.push(Payout { number, kind, amount, state, create_time: now, offset_with });
         }
     }
     rows
@@ -98,6 +114,16 @@ pub fn merged(existing: &[Payout], changes: &[Payout]) -> Vec<Payout> {
         }
     }
     all
+}
+
+/// What was really paid for a claim and has not come back: sent, settled or set off.
+pub fn net_paid(payouts: &[Payout]) -> Fen {
+    let sent = [PayoutState::Sent, PayoutState::Settled, PayoutState::Offset];
+    let sum = |kind: PayoutKind| -> Fen {
+        let counts = |it: &&Payout| it.kind == kind && sent.contains(&it.state);
+        payouts.iter().filter(counts).map(|it| it.amount).sum()
+    };
+    sum(PayoutKind::Payment).minus_up_to(sum(PayoutKind::Recovery))
 }
 
 #[cfg(test)]

@@ -47,6 +47,10 @@ pub struct Plan {
     pub payment_mode: PaymentMode,
     /// How an amount at a rate becomes whole fen.
     pub rounding: Rounding,
+    /// In which order the claims of a member are decided. The same in all versions of a plan.
+    pub claim_order: ClaimOrder,
+    /// What becomes of money that has to come back.
+    pub recovery: RecoveryMode,
     /// Whether what the person paid from the personal account counts as borne.
     pub account_money: AccountMoney,
     /// What happens when lines could be excluded and none are known.
@@ -71,8 +75,33 @@ pub struct Plan {
     pub item_caps: Vec<ItemCap>,
     /// A payout above it is reviewed by a person (F10 in `domain.md` 4.3).
     pub green_ceiling: Fen,
+    /// A payout above it needs two reviewers (双人复核); none: one is enough.
+    pub four_eyes_above: Option<Fen>,
     /// SHA-256 of the document, in hex.
     pub hash: String,
+}
+
+/// In which order the claims of a member use up what they share (M8 in `domain.md` 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClaimOrder {
+    /// As they came in. One that comes late changes nothing of the others.
+    #[default]
+    Processed,
+    /// By the day of service, then by the time of settlement. One that comes late takes its place,
+    /// and those behind it are decided again.
+    ServiceDate,
+}
+
+/// What becomes of money that has to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryMode {
+    /// It is collected from whom it was paid to.
+    #[default]
+    Collect,
+    /// It is set off against the member's next payouts under the plan (冲抵).
+    Offset,
 }
 
 /// Whether what was paid from the personal account (个人账户) counts as borne by the person.
@@ -336,6 +365,17 @@ impl Plans {
     pub fn in_force(&self, plan_id: &str, day: Day) -> Option<&Arc<Plan>> {
         let begun = self.versions(plan_id).iter().rev().find(|plan| plan.start_date <= day);
         begun.filter(|plan| plan.is_in_force(day))
+    }
+
+    /// The versions of one plan share their order; a plan that nobody published has the usual one.
+    pub fn order_of(&self, plan_id: &str) -> ClaimOrder {
+        self.versions(plan_id).first().map(|plan| plan.claim_order).unwrap_or_default()
+    }
+
+    /// Whether any plan decides claims in another order than they come in.
+    pub fn any_by_service_date(&self) -> bool {
+        let first_versions = self.0.values().filter_map(|versions| versions.first());
+        first_versions.into_iter().any(|plan| plan.claim_order == ClaimOrder::ServiceDate)
     }
 
     /// Every version of every plan.

@@ -12,6 +12,7 @@ use super::decision::{CounterBook, Decision, Denial};
 use super::member::Roster;
 use super::money::Fen;
 use super::plan::{Attribution, Benefit, LinesAbsent, PaymentMode, Plan, PlanRef, Plans};
+use super::review::{Award, Review};
 use super::settlement::Settlement;
 use super::usage::{NeedsHistory, Usage};
 
@@ -49,6 +50,12 @@ pub enum ReasonCode {
     SenderPayoutDiffers,
     /// A decision that stood is taken back by later facts; only a person may do that.
     DecisionWithdrawn,
+    /// What the rules give has changed under an amount that a person set.
+    FigureChanged,
+    /// A person wants the decision looked at again.
+    Reopened,
+    /// What a person asked for has been answered.
+    InformationProvided,
 }
 
 /// A reason with the evidence for it, in the order the rules ran.
@@ -97,16 +104,108 @@ pub struct World<'a> {
     pub first_plan: Option<&'a PlanRef>,
 }
 
+/// What is known of the claim itself, besides its settlement.
+#[derive(Debug, Clone, Copy)]
+pub struct Standing<'a> {
+    /// Whether its identities name different members.
+    pub person_unclear: bool,
+    /// What people made of it.
+    pub review: &'a Review,
+    /// Where it stood approved until now: what a person approved. Routing sees only what comes on
+    /// top of that; nothing, where the green channel let it through.
+    pub let_through: Option<Fen>,
+    /// Whether facts came in since it was let through.
+    pub has_new_facts: bool,
+    /// Whether it stood approved, or waits because that was taken back: only a person may take back
+    /// what stood.
+    pub has_stood: bool,
+}
+
+impl Standing<'_> {
+    fn accepts(&self, code: ReasonCode) -> bool {
+        self.review.accepted().contains(&code)
+    }
+}
+
 /// Evaluates one settlement: deterministic, without side effects. Total once the history is known.
+/// What a person ruled stands, and what a person doubts waits for a person.
 pub fn evaluate(
     settlement: &Settlement,
-    person_unclear: bool,
+    standing: Standing<'_>,
     world: World<'_>,
 ) -> Result<Evaluation, NeedsHistory> {
-    if person_unclear || world.roster.contradicts(&settlement.person) {
+    let review = standing.review;
+    if let Some(denial) = review.denial() {
+        return Ok(keeping_plan(denied_by_person(settlement, denial, world), world));
+    }
+    let mut evaluation = by_rules(settlement, standing, world)?;
+    let is_against = matches!(evaluation.state, ClaimState::Denied | ClaimState::Incomplete);
+    if standing.has_stood && is_against {
+        evaluation.reasons.push(reason(ReasonCode::DecisionWithdrawn, []));
+        evaluation.state = ClaimState::Pended;
+        evaluation.route = Route::Review;
+    }
+    evaluation.reasons.extend(review.doubts.iter().cloned());
+    if !review.doubts.is_empty() && evaluation.state != ClaimState::Incomplete {
+        evaluation.state = ClaimState::Pended;
+        evaluation.route = Route::Review;
+    }
+    if let Some(inquiry) = review.inquiry.filter(|_| evaluation.state != ClaimState::Denied) {
+        evaluation.route = Route::Review;
+        evaluation.state = ClaimState::InformationRequested;
+        if inquiry.answer_time.is_some() {
+            evaluation.state = ClaimState::Pended;
+            evaluation.reasons.push(reason(ReasonCode::InformationProvided, []));
+        }
+    }
+    if review.ruling.is_some() {
+        evaluation.route = Route::Review;
+    }
+    Ok(keeping_plan(evaluation, world))
+}
+
+/// A claim keeps the version that decided it first, also while no plan covers it: what was paid is
+/// asked back by that plan's rules.
+fn keeping_plan(evaluation: Evaluation, world: World<'_>) -> Evaluation {
+    let plan = evaluation.plan.or_else(|| world.first_plan.cloned());
+    Evaluation { plan, ..evaluation }
+}
+
+/// A settlement that a person denied, with its chain as far as it has one.
+fn denied_by_person(settlement: &Settlement, denial: Denial, world: World<'_>) -> Evaluation {
+    let covered = find_coverage(settlement, world);
+    let (plan, day) = match &covered {
+        Ok((plan, day)) => (Some(*plan), Some(*day)),
+        Err(Uncovered::Denied(day, _)) => (None, Some(*day)),
+        Err(Uncovered::NoDay(_)) => (None, None),
+    };
+    let decision = settlement.burden().zip(day).map(|(burden, day)| {
+        let received = world.received.day().unwrap_or(day);
+        deny(Case { settlement, roster: world.roster, burden, day, received, award: None }, denial)
+    });
+    Evaluation {
+        state: ClaimState::Denied,
+        route: Route::Review,
+        reasons: Vec::new(),
+        denial: Some(denial),
+        plan: plan.map(Plan::reference),
+        payment_mode: plan.map(|plan| plan.payment_mode),
+        decision,
+    }
+}
+
+fn by_rules(
+    settlement: &Settlement,
+    standing: Standing<'_>,
+    world: World<'_>,
+) -> Result<Evaluation, NeedsHistory> {
+    let is_unclear = standing.person_unclear || world.roster.contradicts(&settlement.person);
+    if is_unclear && !standing.accepts(ReasonCode::PersonUnclear) {
         return Ok(no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]));
     }
-    if let Some(contradiction) = amounts_contradict(settlement) {
+    if !standing.accepts(ReasonCode::AmountsContradict)
+        && let Some(contradiction) = amounts_contradict(settlement)
+    {
         return Ok(no_figure(ClaimState::Pended, vec![contradiction]));
     }
     let Some(burden) = settlement.burden() else { return Ok(missing(["personal_total_fen"])) };
@@ -116,6 +215,7 @@ pub fn evaluate(
         burden,
         day,
         received: world.received.day().unwrap_or(day),
+        award: None,
     };
     let (plan, day) = match find_coverage(settlement, world) {
         Ok(covered) => covered,
@@ -130,7 +230,30 @@ pub fn evaluate(
     }
     let usage = Usage::before(settlement, plan, world.counters, world.earlier)?;
     let decision = adjudicate(case(day), plan, &usage);
-    Ok(decided(settlement, decision, plan, world))
+    let Some(award) = standing.review.award().filter(|_| decision.denial().is_none()) else {
+        return Ok(decided(settlement, decision, plan, standing, world));
+    };
+    let awarded = Case { award: Some(award), ..case(day) };
+    let awarded = adjudicate(awarded, plan, &usage);
+    if decision.payout() == award.figure && awarded.payout() == award.amount {
+        return Ok(decided(settlement, awarded, plan, standing, world));
+    }
+    let changed = figure_changed(award, decision.payout());
+    let mut evaluation = decided(settlement, decision, plan, standing, world);
+    evaluation.reasons.push(changed);
+    evaluation.state = ClaimState::Pended;
+    Ok(evaluation)
+}
+
+/// Why an amount that a person set stands no longer.
+pub(super) fn figure_changed(award: Award, figure: Fen) -> Reason {
+    let fen = |name: &str, amount: Fen| (name.to_owned(), amount.fen().to_string());
+    let evidence = [
+        fen("approved_fen", award.amount),
+        fen("figure_before_fen", award.figure),
+        fen("figure_fen", figure),
+    ];
+    reason(ReasonCode::FigureChanged, evidence)
 }
 
 /// What is wrong with the stated amounts: every identity they break, and where the routes to the
@@ -177,6 +300,7 @@ fn decided(
     settlement: &Settlement,
     decision: Decision,
     plan: &Plan,
+    standing: Standing<'_>,
     world: World<'_>,
 ) -> Evaluation {
     if let Some(denial) = decision.denial() {
@@ -202,7 +326,9 @@ fn decided(
         let evidence = [("lines_fen".to_owned(), fen(lines)), ("total_fen".to_owned(), fen(total))];
         reasons.push(reason(ReasonCode::LinesExceedBill, evidence));
     }
-    if let Some(theirs) = &settlement.sender.payout
+    // A sender computes once; what we find later is compared with what stood.
+    let is_compared = standing.let_through.is_none() || standing.has_new_facts;
+    if let Some(theirs) = settlement.sender.payout.as_ref().filter(|_| is_compared)
         && theirs.total.distance(payout) > settlement.sender.tolerance()
     {
         let fen = |(name, amount): (&str, Fen)| (name.to_owned(), amount.fen().to_string());
@@ -210,18 +336,26 @@ fn decided(
         let evidence = ours.into_iter().chain(theirs.parts()).map(fen);
         reasons.push(reason(ReasonCode::SenderPayoutDiffers, evidence));
     }
-    if payout > plan.green_ceiling {
-        let fen = |amount: Fen| amount.fen().to_string();
-        let evidence = [
-            ("payout_fen".to_owned(), fen(payout)),
-            ("ceiling_fen".to_owned(), fen(plan.green_ceiling)),
-        ];
+    let approved = standing.let_through.unwrap_or_default();
+    // One approval never comes to an amount that needs two.
+    let needs_two = |above: Fen| approved > Fen::ZERO && payout > above.max(approved);
+    if payout.minus_up_to(approved) > plan.green_ceiling
+        || plan.four_eyes_above.is_some_and(needs_two)
+    {
+        let fen = |name: &str, amount: Fen| (name.to_owned(), amount.fen().to_string());
+        let evidence = [fen("payout_fen", payout), fen("ceiling_fen", plan.green_ceiling)];
         reasons.push(reason(ReasonCode::AboveCeiling, evidence));
     }
     let needs_payee = plan.payment_mode == PaymentMode::Transfer && payout > Fen::ZERO;
     if needs_payee && world.roster.payee.is_none() {
         reasons.push(reason(ReasonCode::PayeeMissing, []));
     }
+    // A ceiling that was accepted once is one for what comes on top from then on.
+    let is_new = |it: &Reason| match it.code {
+        ReasonCode::AboveCeiling => standing.let_through.is_some() || !standing.accepts(it.code),
+        code => !standing.accepts(code),
+    };
+    reasons.retain(is_new);
     let (state, route) = if reasons.is_empty() {
         (ClaimState::Approved, Route::Green)
     } else {
@@ -292,6 +426,20 @@ fn find_coverage<'a>(
             Some(_) => Denial::AfterCoverage,
         },
     ))
+}
+
+/// The plan whose coverage a settlement falls under, whatever version of it decides.
+pub(super) fn covering_plan<'a>(
+    settlement: &Settlement,
+    roster: &'a Roster,
+    plans: &Plans,
+) -> Option<&'a str> {
+    let covers = |coverage: &&super::member::Coverage| {
+        let first = plans.versions(&coverage.plan_id).first();
+        let attribution = first.map_or(Attribution::Settlement, |any| any.attribution);
+        attribution.day_of(settlement).is_some_and(|day| coverage.span.contains(day))
+    };
+    roster.coverages.iter().find(covers).map(|coverage| coverage.plan_id.as_str())
 }
 
 fn missing<N: Into<String>>(fields: impl IntoIterator<Item = N>) -> Evaluation {

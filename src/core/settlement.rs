@@ -91,6 +91,9 @@ pub struct Settlement {
     /// What each fund paid. Account and hospital money are not funds (`domain.md` 1.11).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub funds: Vec<FundPayment>,
+    /// What payers before this plan paid after the settlement (事后补付): not in its amounts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub late_payments: Vec<LatePayment>,
     /// Fee lines (费用明细), in the sender's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lines: Vec<Line>,
@@ -178,6 +181,17 @@ pub struct FundPayment {
     pub amount: Fen,
 }
 
+/// What a payer paid after the settlement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LatePayment {
+    /// Tells it from the others of the settlement.
+    pub payment_id: String,
+    /// The fund, as in `funds`.
+    pub fund_code: String,
+    /// What it paid.
+    pub amount: Fen,
+}
+
 /// One fee line with its split (`domain.md` 1.6).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
@@ -238,6 +252,7 @@ impl Settlement {
             event: None,
             amounts: Amounts::default(),
             funds: Vec::new(),
+            late_payments: Vec::new(),
             lines: Vec::new(),
             sender: SenderNotes::default(),
         }
@@ -249,6 +264,14 @@ impl Settlement {
         let cents = i64::try_from(self.lines.len()).unwrap_or(i64::MAX);
         let listed: Fen = self.lines.iter().map(|line| line.total).sum();
         cents > 0 && self.amounts.total.minus_up_to(listed).fen() <= cents
+    }
+
+    /// The day of service (就医日期): of an event its own, of a stay the last one, else the day of
+    /// settlement.
+    pub fn service_date(&self) -> Option<Day> {
+        let event_date = self.event.as_ref().map(|event| event.event_date);
+        let settled = || self.settle_time.and_then(Moment::day);
+        event_date.or(self.discharge_date).or_else(settled)
     }
 
     /// The stay; `None` without both dates.

@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use super::cursor::Mark;
-use crate::core::book::Cause;
+use crate::core::book::{Because, Cause};
 use crate::core::claim::{ClaimId, ClaimState};
 use crate::core::day::Moment;
-use crate::core::decision::{Decision, Denial};
-use crate::core::event::{ClaimEvent, Event};
+use crate::core::decision::Denial;
+use crate::core::event::{ClaimEvent, Event, Figures};
 use crate::core::money::Fen;
 use crate::core::payout::Payout;
 use crate::core::plan::PaymentMode;
+use crate::core::review::Act;
 use crate::core::route::{ReasonCode, Route};
 use crate::store::{EventRow, StoreError};
 
@@ -44,6 +45,12 @@ pub struct ClaimNews {
     pub plan: Option<(String, String)>,
     /// Why the claim changed.
     pub cause: Cause,
+    /// What it was decided again for.
+    pub because: Option<Because>,
+    /// What a person did.
+    pub act: Option<Arc<Act>>,
+    /// What it paid before; none for a new claim.
+    pub payout_before: Option<Fen>,
     /// The state before; none for a new claim.
     pub state_before: Option<ClaimState>,
     /// The state after.
@@ -62,15 +69,6 @@ pub struct ClaimNews {
     pub payouts: Vec<Payout>,
 }
 
-/// What a decision comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figures {
-    /// What the plan pays.
-    pub payout: Fen,
-    /// What stays with the person.
-    pub patient_share: Fen,
-}
-
 /// An event that fits a watcher's filter.
 #[derive(Debug, Clone)]
 pub struct Told {
@@ -85,7 +83,26 @@ pub struct Told {
 }
 
 impl Told {
-    pub(super) fn of(entry: &Entry, news: &Arc<ClaimNews>) -> Told {
+    /// A change that is only tried: it has no place yet.
+    pub fn untold(lane: u16, time: Moment, event: ClaimEvent) -> Told {
+        let news = Arc::new(ClaimNews::of(lane, event));
+        Told { lane, mark: Mark::default(), time, news }
+    }
+
+    /// A change that was recorded at a place.
+    pub fn recorded(lane: u16, position: i64, time: Moment, event: ClaimEvent) -> Told {
+        let mark = Mark { position, check: 0 };
+        Told { mark, ..Told::untold(lane, time, event) }
+    }
+
+    /// The same as if it were only tried.
+    #[must_use]
+    pub fn without_place(self) -> Told {
+        Told { mark: Mark::default(), ..self }
+    }
+
+    /// An entry as it is told.
+    pub fn of(entry: &Entry, news: &Arc<ClaimNews>) -> Told {
         Told { lane: entry.lane, mark: entry.mark, time: entry.time, news: news.clone() }
     }
 }
@@ -95,13 +112,13 @@ impl Entry {
     pub fn of(lane: u16, position: i64, hash: &str, time: Moment, event: Event) -> Entry {
         let news = match event {
             Event::Claim(event) => Some(Arc::new(ClaimNews::of(lane, *event))),
-            Event::Member(_) | Event::Document(_) => None,
+            Event::Member(_) | Event::Document(_) | Event::Merge(_) => None,
         };
         Entry { lane, mark: Mark::of(position, hash), time, news }
     }
 
     /// Reads a stored event.
-    pub(super) fn read(row: &EventRow) -> Result<Entry, StoreError> {
+    pub fn read(row: &EventRow) -> Result<Entry, StoreError> {
         let event = serde_json::from_str(&row.body).map_err(|_| StoreError::Corrupt {
             table: "event",
             key: format!("{}/{}", row.lane, row.position),
@@ -111,11 +128,9 @@ impl Entry {
 }
 
 impl ClaimNews {
-    fn of(lane: u16, event: ClaimEvent) -> ClaimNews {
-        let figures = |decision: &Decision| Figures {
-            payout: decision.payout(),
-            patient_share: decision.patient_share(),
-        };
+    /// What an event of a lane says of its claim.
+    pub fn of(lane: u16, event: ClaimEvent) -> ClaimNews {
+        let figures = event.figures();
         ClaimNews {
             claim_id: ClaimId { lane, number: event.claim },
             member_id: event.member,
@@ -124,13 +139,16 @@ impl ClaimNews {
             hospital_code: event.hospital,
             plan: event.plan.map(|plan| (plan.plan_id, plan.version)),
             cause: event.cause,
+            because: event.because,
+            act: event.act,
+            payout_before: event.payout_before,
             state_before: event.from,
             state: event.state,
             route: event.route,
             reasons: event.reasons.iter().map(|reason| reason.code).collect(),
             denial: event.denial,
             payment_mode: event.payment_mode,
-            figures: event.decision.as_ref().map(figures),
+            figures,
             payouts: event.payouts,
         }
     }

@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::store::{Store, StoreError};
 
 pub use cursor::{Cursor, Mark};
-pub use entry::{ClaimNews, Entry, Figures, Told};
+pub use entry::{ClaimNews, Entry, Told};
 pub use interest::Filter;
 pub use watch::{Item, Start, Watch, WatchError};
 

@@ -43,11 +43,17 @@ impl Claims {
         Claims { ledger, watch_age_max, closing }
     }
 
-    async fn get(&self, claim_id: &str) -> Result<GetClaimResponse, Fault> {
-        let id = parse::claim_id(claim_id)?;
+    async fn get(&self, request: &GetClaimRequest) -> Result<GetClaimResponse, Fault> {
+        let id = parse::claim_id(&request.claim_id)?;
         let claim = self.ledger.store().claim(id).await.map_err(LedgerError::from)?;
         let claim = claim.ok_or_else(|| Fault::claim_not_found(id))?;
-        Ok(GetClaimResponse { claim: Some(render::claim(&claim)) })
+        let history = if request.include_history {
+            let past = self.ledger.store().claim_history(id).await.map_err(LedgerError::from)?;
+            render::history(id.lane, past)
+        } else {
+            Vec::new()
+        };
+        Ok(GetClaimResponse { claim: Some(render::claim(&claim)), history })
     }
 
     async fn list(&self, request: &ListClaimsRequest) -> Result<ListClaimsResponse, Fault> {
@@ -133,7 +139,7 @@ impl ClaimService for Claims {
         &self,
         request: Request<GetClaimRequest>,
     ) -> Result<Response<GetClaimResponse>, Status> {
-        Ok(Response::new(self.get(&request.get_ref().claim_id).await?))
+        Ok(Response::new(self.get(request.get_ref()).await?))
     }
 
     async fn list_claims(

@@ -65,9 +65,9 @@ impl Backlog {
         let row = self.ledger.store().reject(&reject_id).await.map_err(of_store)?;
         let row = row.ok_or_else(|| Fault::reject_not_found(&reject_id))?;
         let taken = self.intake.retry(row, request).await?;
-        let pb::SubmitMessageResponse { outcome, claim, replayed, detail, parked_id } =
+        let pb::SubmitMessageResponse { outcome, claim, replayed, detail, parked_id, changes } =
             super::settlement_service::message_response(&taken);
-        Ok(pb::RetryRejectResponse { outcome, claim, replayed, detail, parked_id })
+        Ok(pb::RetryRejectResponse { outcome, claim, replayed, detail, parked_id, changes })
     }
 
     async fn parked(

@@ -2,40 +2,55 @@
 
 use std::collections::HashSet;
 
+use futures::StreamExt;
 use futures::future::join_all;
-use futures::{FutureExt, StreamExt};
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::parse::{self, Problems, Who};
-use super::render;
 use super::status::Fault;
+use super::{CHANGES_MAX, mode, render};
 use crate::clock;
 use crate::core::book::Book;
 use crate::core::checks::Checks;
 use crate::core::entitlement;
 use crate::core::member::Roster;
-use crate::ledger::{EnrolmentChange, Ledger};
+use crate::feed::Told;
+use crate::ledger::{Enrolled, EnrolmentChange, Impact, ImpactBound, Ledger, LedgerError, Mode};
 use crate::pb::member_service_server::MemberService;
 use crate::pb::{
     CheckEligibilityRequest, CheckEligibilityResponse, GetBalanceRequest, GetBalanceResponse,
     GetMemberRequest, GetMemberResponse, ImportMembersRequest, ImportMembersResponse,
-    ImportRefusal,
+    ImportRefusal, MergeMembersRequest, MergeMembersResponse,
 };
 
 /// Members that are enrolled at the same time.
 const IN_FLIGHT_MAX: usize = 256;
+/// Members whose impact is worked out together, and who are held in memory meanwhile.
+const BLOCK_MAX: usize = 50_000;
 
 /// Answers `MemberService`.
 pub(crate) struct Members {
     ledger: Ledger,
+    impact: ImpactBound,
     closing: CancellationToken,
 }
 
 impl Members {
-    /// Serves a ledger; imports end when `closing` is cancelled.
-    pub(crate) fn new(ledger: Ledger, closing: CancellationToken) -> Members {
-        Members { ledger, closing }
+    /// Serves a ledger; an import that changes more than `impact` asks first, and imports end when
+    /// `closing` is cancelled.
+    pub(crate) fn new(ledger: Ledger, impact: ImpactBound, closing: CancellationToken) -> Members {
+        Members { ledger, impact, closing }
+    }
+
+    async fn merge(&self, request: &MergeMembersRequest) -> Result<MergeMembersResponse, Fault> {
+        let (from, into) = parse::merged_members(request)?;
+        let merged = self.ledger.merge(&from, &into, mode(request.validate_only)).await?;
+        Ok(MergeMembersResponse {
+            member: Some(render::member(&merged.book.member_id, &merged.book.roster)),
+            replayed: merged.replayed,
+            changes: render::changes(&merged.changes),
+        })
     }
 
     async fn find(&self, who: &Who) -> Result<Option<Book>, Fault> {
@@ -110,38 +125,33 @@ impl Members {
         Ok(GetBalanceResponse { member_id: book.member_id, balances })
     }
 
-    /// Enrols in parts: inside a part all go at once, and no person comes twice, so that a person
-    /// is always enrolled in the order of the stream.
+    /// Reads the stream in blocks. Of each the impact is worked out before anything of it is
+    /// recorded: a large mistake asks first.
     async fn import(
         &self,
         mut requests: Streaming<ImportMembersRequest>,
     ) -> Result<ImportMembersResponse, Fault> {
         let mut import = Import::default();
-        loop {
-            let first = tokio::select! {
-                biased;
-                () = self.closing.cancelled() => return Err(Fault::shutting_down()),
-                first = requests.next() => first,
-            };
-            let mut next = Some(first);
-            let mut is_over = false;
-            while let Some(read) = next {
-                match read {
-                    Some(Ok(request)) => import.read(self, request).await?,
+        let mut is_over = false;
+        while !is_over {
+            while !is_over && import.block.len() < BLOCK_MAX {
+                let next = tokio::select! {
+                    biased;
+                    () = self.closing.cancelled() => return Err(Fault::shutting_down()),
+                    next = requests.next() => next,
+                };
+                match next {
+                    Some(Ok(request)) => import.read(request),
                     Some(Err(status)) => match Fault::of_transport(&status) {
                         Some(fault) => return Err(fault),
                         None => is_over = true,
                     },
                     None => is_over = true,
                 }
-                let is_full = is_over || import.part.len() == IN_FLIGHT_MAX;
-                next = if is_full { None } else { requests.next().now_or_never() };
             }
-            import.enrol(self).await?;
-            if is_over {
-                return Ok(import.done);
-            }
+            import.settle(self).await?;
         }
+        Ok(import.response())
     }
 }
 
@@ -149,74 +159,134 @@ impl Members {
 #[derive(Default)]
 struct Import {
     next_index: i64,
-    part: Vec<(i64, Roster)>,
-    /// The keys of the persons in `part`.
-    keys: HashSet<String>,
+    mode: Option<Mode>,
+    is_confirmed: bool,
+    block: Vec<(i64, Roster)>,
+    impact: Impact,
+    changes: Vec<Told>,
     done: ImportMembersResponse,
 }
 
 impl Import {
-    async fn read(
-        &mut self,
-        members: &Members,
-        request: ImportMembersRequest,
-    ) -> Result<(), Fault> {
+    fn read(&mut self, request: ImportMembersRequest) {
         let index = self.next_index;
         self.next_index += 1;
+        if index == 0 {
+            self.mode = Some(mode(request.validate_only));
+            self.is_confirmed = request.confirm_impact;
+        }
         match parse::roster(request.member.as_ref()) {
             Err(problems) => {
                 let external_id = request.member.unwrap_or_default().external_id;
                 self.refuse(index, external_id, Fault::from(problems));
             }
-            Ok(roster) => {
-                let keys = [
-                    roster.external_id.as_ref().map(|id| format!("external {id}")),
-                    roster.cert_no.as_ref().map(|no| format!("certificate {}", no.reveal())),
-                ];
-                if keys.iter().flatten().any(|key| self.keys.contains(key)) {
-                    self.enrol(members).await?;
-                }
-                self.keys.extend(keys.into_iter().flatten());
-                self.part.push((index, roster));
+            Ok(roster) => self.block.push((index, roster)),
+        }
+    }
+
+    /// Tries the block, and carries it out unless it does more than it may.
+    async fn settle(&mut self, members: &Members) -> Result<(), Fault> {
+        let block = std::mem::take(&mut self.block);
+        let mode = self.mode.unwrap_or(Mode::Record);
+        if mode == Mode::Record && !self.is_confirmed {
+            let mut tried = Import::default();
+            tried.enrol(members, &block, Mode::Preview).await?;
+            let impact = self.impact.plus(tried.impact);
+            if members.impact.is_exceeded_by(&impact) {
+                return Err(Fault::impact_unconfirmed(&impact));
             }
         }
+        self.enrol(members, &block, mode).await
+    }
+
+    /// Enrols in parts: inside a part all go at once, and no person comes twice, so that a person
+    /// is always enrolled in the order of the stream.
+    async fn enrol(
+        &mut self,
+        members: &Members,
+        block: &[(i64, Roster)],
+        mode: Mode,
+    ) -> Result<(), Fault> {
+        let mut rest = block;
+        while !rest.is_empty() {
+            if members.closing.is_cancelled() {
+                return Err(Fault::shutting_down());
+            }
+            let (part, behind) = rest.split_at(part_of(rest));
+            rest = behind;
+            let enrolments = part.iter().map(|(index, roster)| async move {
+                let outcome = match members.ledger.enrol(roster.clone(), mode).await {
+                    Ok(pending) => pending.outcome().await,
+                    Err(error) => Err(error),
+                };
+                (*index, roster.external_id.clone().unwrap_or_default(), outcome)
+            });
+            for (index, external_id, outcome) in join_all(enrolments).await {
+                self.count(index, external_id, outcome)?;
+            }
+        }
+        // Problems of the wire were noted before the block they came with was enrolled.
+        self.done.refused.sort_by_key(|refused| refused.index);
         Ok(())
     }
 
-    async fn enrol(&mut self, members: &Members) -> Result<(), Fault> {
-        self.keys.clear();
-        let enrolments = self.part.drain(..).map(|(index, roster)| async move {
-            let external_id = roster.external_id.clone().unwrap_or_default();
-            let outcome = match members.ledger.enrol(roster).await {
-                Ok(pending) => pending.outcome().await,
-                Err(error) => Err(error),
-            };
-            (index, external_id, outcome)
-        });
-        for (index, external_id, outcome) in join_all(enrolments).await {
-            let done = &mut self.done;
-            match outcome.map(|enrolled| enrolled.change) {
-                Ok(EnrolmentChange::Created) => done.created_count += 1,
-                Ok(EnrolmentChange::Changed) => done.changed_count += 1,
-                Ok(EnrolmentChange::Unchanged) => done.unchanged_count += 1,
-                Err(error) => {
-                    let fault = Fault::from(error);
-                    if fault.ends_a_stream() {
-                        return Err(fault);
-                    }
-                    self.refuse(index, external_id, fault);
+    fn count(
+        &mut self,
+        index: i64,
+        external_id: String,
+        outcome: Result<Enrolled, LedgerError>,
+    ) -> Result<(), Fault> {
+        match outcome {
+            Ok(enrolled) => {
+                match enrolled.change {
+                    EnrolmentChange::Created => self.done.created_count += 1,
+                    EnrolmentChange::Changed => self.done.changed_count += 1,
+                    EnrolmentChange::Unchanged => self.done.unchanged_count += 1,
                 }
+                self.impact = self.impact.plus(Impact::of(&enrolled.changes));
+                let room = CHANGES_MAX.saturating_sub(self.changes.len());
+                self.changes.extend(enrolled.changes.into_iter().take(room));
+                Ok(())
+            }
+            Err(error) => {
+                let fault = Fault::from(error);
+                if fault.ends_a_stream() {
+                    return Err(fault);
+                }
+                self.refuse(index, external_id, fault);
+                Ok(())
             }
         }
-        // Problems of the wire were noted before the part they came with was enrolled.
-        self.done.refused.sort_by_key(|refused| refused.index);
-        Ok(())
     }
 
     fn refuse(&mut self, index: i64, external_id: String, fault: Fault) {
         let refusal = Some(fault.into_refusal());
         self.done.refused.push(ImportRefusal { index, external_id, refusal });
     }
+
+    fn response(self) -> ImportMembersResponse {
+        ImportMembersResponse {
+            impact: Some(render::impact(&self.impact)),
+            changes: render::changes(&self.changes),
+            ..self.done
+        }
+    }
+}
+
+/// How many of the first rows name different persons, at most as many as go at once.
+fn part_of(rows: &[(i64, Roster)]) -> usize {
+    let mut keys = HashSet::new();
+    let is_new = |(_, roster): &&(i64, Roster)| {
+        let of_person = [
+            roster.external_id.as_ref().map(|id| format!("external {id}")),
+            roster.cert_no.as_ref().map(|no| format!("certificate {}", no.reveal())),
+        ];
+        let of_person: Vec<String> = of_person.into_iter().flatten().collect();
+        let is_new = of_person.iter().all(|key| !keys.contains(key));
+        keys.extend(of_person);
+        is_new
+    };
+    rows.iter().take(IN_FLIGHT_MAX).take_while(is_new).count()
 }
 
 /// The person who was asked for. Without problems there is one.
@@ -231,6 +301,13 @@ impl MemberService for Members {
         request: Request<Streaming<ImportMembersRequest>>,
     ) -> Result<Response<ImportMembersResponse>, Status> {
         Ok(Response::new(self.import(request.into_inner()).await?))
+    }
+
+    async fn merge_members(
+        &self,
+        request: Request<MergeMembersRequest>,
+    ) -> Result<Response<MergeMembersResponse>, Status> {
+        Ok(Response::new(self.merge(request.get_ref()).await?))
     }
 
     async fn get_member(

@@ -17,6 +17,7 @@ mod plan_service;
 mod profiles;
 mod pull_service;
 mod render;
+mod review_service;
 mod settlement_service;
 mod settlement_stream;
 pub(crate) mod status;
@@ -31,9 +32,13 @@ pub(crate) use plan_service::PlanCatalogue;
 pub(crate) use pull_service::Pulls;
 /// Also for whoever plays the caller.
 pub(crate) use render::settlement as settlement_message;
+pub(crate) use review_service::Reviews;
 pub(crate) use settlement_service::Settlements;
 
 use crate::ledger::Mode;
+
+/// Changes of claims in one answer of an import or of a publication.
+const CHANGES_MAX: usize = 1000;
 
 /// Whether a call that may be `validate_only` is carried out.
 fn mode(validate_only: bool) -> Mode {

@@ -1,6 +1,7 @@
 //! Names that go both ways between the wire and the core.
 
 use crate::core::claim::ClaimState;
+use crate::core::decision::Denial;
 use crate::core::settlement::Cause;
 use crate::pb;
 
@@ -16,6 +17,13 @@ const CLAIM_STATES: [(ClaimState, pb::ClaimState); 7] = [
 
 const CAUSES: [(Cause, pb::Cause); 2] =
     [(Cause::Disease, pb::Cause::Disease), (Cause::Accident, pb::Cause::Accident)];
+
+const REVIEW_DENIALS: [Denial; 7] = Denial::OF_REVIEWERS;
+
+/// What a reviewer denies for, by its code.
+pub(super) fn reviewers_denial(code: &str) -> Option<Denial> {
+    REVIEW_DENIALS.into_iter().find(|denial| crate::core::decision::code(denial) == code)
+}
 
 const PAYEE_KINDS: [(&str, pb::PayeeKind); 3] = [
     ("member", pb::PayeeKind::Member),

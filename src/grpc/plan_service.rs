@@ -5,9 +5,9 @@ use tonic::{Request, Response, Status};
 use super::parse::{self, PlanChoice};
 use super::status::Fault;
 use super::token::Scope;
-use super::{mode, render};
+use super::{CHANGES_MAX, mode, render};
 use crate::clock;
-use crate::ledger::{Ledger, PlanEntry};
+use crate::ledger::{Impact, ImpactBound, Ledger, PlanEntry};
 use crate::pb::plan_service_server::PlanService;
 use crate::pb::{
     GetPlanRequest, GetPlanResponse, ListPlansRequest, ListPlansResponse, Plan, PublishPlanRequest,
@@ -17,22 +17,30 @@ use crate::pb::{
 /// Answers `PlanService`.
 pub(crate) struct PlanCatalogue {
     ledger: Ledger,
+    impact: ImpactBound,
 }
 
 impl PlanCatalogue {
-    /// Serves a ledger.
-    pub(crate) fn new(ledger: Ledger) -> PlanCatalogue {
-        PlanCatalogue { ledger }
+    /// Serves a ledger; what decides more claims than `impact` asks first.
+    pub(crate) fn new(ledger: Ledger, impact: ImpactBound) -> PlanCatalogue {
+        PlanCatalogue { ledger, impact }
     }
 
     async fn publish(&self, request: PublishPlanRequest) -> Result<PublishPlanResponse, Fault> {
         let document = parse::plan_document(request.document)?;
-        let published = self.ledger.publish(document, mode(request.validate_only)).await?;
+        let bound = if request.confirm_impact { ImpactBound::NONE } else { self.impact };
+        let published = self.ledger.publish(document, mode(request.validate_only), bound).await?;
         let mut plan = render::plan(&published.entry);
         if request.validate_only && !published.unchanged {
             plan.publish_time = None;
         }
-        Ok(PublishPlanResponse { plan: Some(plan), unchanged: published.unchanged })
+        let shown = published.changes.len().min(CHANGES_MAX);
+        Ok(PublishPlanResponse {
+            plan: Some(plan),
+            unchanged: published.unchanged,
+            impact: Some(render::impact(&Impact::of(&published.changes))),
+            changes: render::changes(&published.changes[..shown]),
+        })
     }
 
     fn get(&self, request: &GetPlanRequest) -> Result<Plan, Fault> {

@@ -58,6 +58,7 @@ pub(super) fn message_response(taken: &Taken) -> SubmitMessageResponse {
         outcome: outcome.into(),
         claim: Some(render::claim(&it.claim)),
         replayed: it.replayed,
+        changes: render::changes(&it.changes),
         ..SubmitMessageResponse::default()
     };
     match taken {
@@ -86,8 +87,8 @@ impl SettlementService for Settlements {
         let (facts, mode) = (request.settlement.as_ref(), mode(request.validate_only));
         let taken = self.intake.settlement(facts, mode).await;
         let settled = self.settled(taken, mode, || intake::of_settlement(facts)).await?;
-        let SubmitMessageResponse { claim, replayed, .. } = settled;
-        Ok(Response::new(SubmitSettlementResponse { claim, replayed }))
+        let SubmitMessageResponse { claim, replayed, changes, .. } = settled;
+        Ok(Response::new(SubmitSettlementResponse { claim, replayed, changes }))
     }
 
     type SubmitSettlementsStream = Answers;
@@ -121,8 +122,8 @@ impl SettlementService for Settlements {
         let (facts, mode) = (request.settlement.as_ref(), mode(request.validate_only));
         let taken = self.intake.supplement(facts, mode).await;
         let settled = self.settled(taken, mode, || intake::of_supplement(facts)).await?;
-        let SubmitMessageResponse { claim, replayed, parked_id, .. } = settled;
-        Ok(Response::new(SupplementSettlementResponse { claim, replayed, parked_id }))
+        let SubmitMessageResponse { claim, replayed, parked_id, changes, .. } = settled;
+        Ok(Response::new(SupplementSettlementResponse { claim, replayed, parked_id, changes }))
     }
 
     async fn reverse_settlement(
@@ -133,8 +134,8 @@ impl SettlementService for Settlements {
         let (reversal, mode) = (request.reversal.as_ref(), mode(request.validate_only));
         let taken = self.intake.reversal(reversal, mode).await;
         let settled = self.settled(taken, mode, || intake::of_reversal(reversal)).await?;
-        let SubmitMessageResponse { claim, replayed, parked_id, .. } = settled;
-        Ok(Response::new(ReverseSettlementResponse { claim, replayed, parked_id }))
+        let SubmitMessageResponse { claim, replayed, parked_id, changes, .. } = settled;
+        Ok(Response::new(ReverseSettlementResponse { claim, replayed, parked_id, changes }))
     }
 
     async fn submit_event(
@@ -145,8 +146,8 @@ impl SettlementService for Settlements {
         let (event, mode) = (request.event.as_ref(), mode(request.validate_only));
         let taken = self.intake.event(event, mode).await;
         let settled = self.settled(taken, mode, || intake::of_event(event)).await?;
-        let SubmitMessageResponse { claim, replayed, .. } = settled;
-        Ok(Response::new(SubmitEventResponse { claim, replayed }))
+        let SubmitMessageResponse { claim, replayed, changes, .. } = settled;
+        Ok(Response::new(SubmitEventResponse { claim, replayed, changes }))
     }
 
     async fn submit_message(

@@ -140,6 +140,7 @@ impl Item {
             Taken::Claim(it, _) | Taken::Quote(it) => Outcome::Accepted(AcceptedSettlement {
                 claim: Some(render::claim(&it.claim)),
                 replayed: it.replayed,
+                changes: render::changes(&it.changes),
             }),
             Taken::Parked(parked_id) => Outcome::Parked(Parked { parked_id: parked_id.clone() }),
             Taken::NoSettlement(detail) => {

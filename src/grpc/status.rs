@@ -12,7 +12,7 @@ use crate::core::checks::Problem;
 use crate::core::plan::document::PlanProblem;
 use crate::feed::WatchError;
 use crate::intake::Unreadable;
-use crate::ledger::LedgerError;
+use crate::ledger::{Impact, LedgerError};
 use crate::pb::{self, ErrorReason};
 
 /// The largest message a caller may send.
@@ -79,6 +79,21 @@ impl Fault {
     pub(super) fn member_not_found(selector: &str) -> Fault {
         let message = format!("no member is known by this {selector}");
         Fault::new(Code::NotFound, ErrorReason::MemberNotFound, message).with("selector", selector)
+    }
+
+    /// More would change than is done without being told so.
+    pub(super) fn impact_unconfirmed(impact: &Impact) -> Fault {
+        let message = format!(
+            "{} claims of {} members would change, by {} more and {} less; confirm_impact is not set",
+            impact.claims, impact.members, impact.increase, impact.decrease
+        );
+        let fault = Fault::new(Code::FailedPrecondition, ErrorReason::ImpactUnconfirmed, message)
+            .with("claim_count", impact.claims)
+            .with("member_count", impact.members)
+            .with("increase_fen", impact.increase.fen())
+            .with("decrease_fen", impact.decrease.fen());
+        let subject = "confirm_impact".to_owned();
+        Fault { precondition: Some(Precondition { kind: "IMPACT", subject }), ..fault }
     }
 
     /// No such plan, no such version, or none in force; `more` tells which.
@@ -158,6 +173,7 @@ impl Fault {
     /// going on makes no sense.
     pub(super) fn ends_a_stream(&self) -> bool {
         matches!(self.code, Code::Unavailable | Code::DataLoss | Code::Aborted)
+            && self.reason != ErrorReason::ClaimChanged
     }
 
     /// A message that cannot be read, with what its sender says of it.

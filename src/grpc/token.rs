@@ -14,7 +14,7 @@ use crate::core::claim::ClaimId;
 use crate::core::day::Moment;
 use crate::feed::{Cursor, Mark};
 use crate::pb;
-use crate::store::ClaimCursor;
+use crate::store::{ClaimCursor, QueueCursor};
 
 const VERSION: u8 = 1;
 const HASH_BYTES: usize = 8;
@@ -50,6 +50,13 @@ impl Scope {
         let filters =
             pb::ListParkedRequest { page_size: 0, page_token: String::new(), ..request.clone() };
         Scope([b"parked|", ledger_id.as_bytes(), b"|", &filters.encode_to_vec()].concat())
+    }
+
+    /// The queue of a ledger under these filters.
+    pub(super) fn of_reviews(ledger_id: &str, request: &pb::ListReviewsRequest) -> Scope {
+        let filters =
+            pb::ListReviewsRequest { page_size: 0, page_token: String::new(), ..request.clone() };
+        Scope([b"reviews|", ledger_id.as_bytes(), b"|", &filters.encode_to_vec()].concat())
     }
 
     /// The events of a ledger, whatever the filter.
@@ -135,6 +142,30 @@ impl ClaimsPlace {
                 id: ClaimId { lane: u16::from_be_bytes(*lane), number },
             };
             Some(ClaimsPlace { after, heads: take_marks(rest, lanes)? })
+        };
+        read().ok_or_else(Fault::page_token_invalid)
+    }
+}
+
+/// Where a page of the queue ends.
+pub(super) struct QueuePlace(pub(super) QueueCursor);
+
+impl QueuePlace {
+    /// What the order is by, then lane and number of the claim.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let QueueCursor { key, id } = self.0;
+        [&key.to_be_bytes()[..], &id.lane.to_be_bytes(), &id.number.to_be_bytes()].concat()
+    }
+
+    /// The place of its bytes.
+    pub(super) fn read(bytes: &[u8]) -> Result<QueuePlace, Fault> {
+        let read = || {
+            let (key, rest) = bytes.split_first_chunk()?;
+            let (lane, rest) = rest.split_first_chunk()?;
+            let number: &[u8; 8] = rest.try_into().ok()?;
+            let id =
+                ClaimId { lane: u16::from_be_bytes(*lane), number: i64::from_be_bytes(*number) };
+            Some(QueuePlace(QueueCursor { key: i64::from_be_bytes(*key), id }))
         };
         read().ok_or_else(Fault::page_token_invalid)
     }

@@ -58,6 +58,7 @@ fn settlement(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Settlement {
         event: None,
         amounts: money::amounts(&parts.setlinfo, findings),
         funds: money::funds(parts, findings),
+        late_payments: Vec::new(),
         lines: lines::of_composite(parts, &own, findings),
         sender: SenderNotes::default(),
     };

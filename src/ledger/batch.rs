@@ -8,14 +8,17 @@ use super::documents::Documents;
 use super::keys::{Key, Keys, Standing, key_of};
 use super::queue::{Ask, Job};
 use super::record::{Recorded, Recorder};
+use super::requests::Requests;
 use super::waiting::{Completed, Waiting};
 use super::{Clock, Enrolled, EnrolmentChange, LedgerError, Mode, Submitted};
-use crate::core::book::{Book, Command, Effect, Refusal};
-use crate::core::claim::ClaimId;
+use crate::core::book::{Book, Command, Effect, Refusal, ReviewRefusal};
+use crate::core::claim::{ClaimId, ClaimState};
 use crate::core::day::Moment;
+use crate::core::event::ClaimEvent;
 use crate::core::plan::Plans;
-use crate::core::settlement::{FollowUp, Reversed, Settlement};
-use crate::feed::Entry;
+use crate::core::review::Deed;
+use crate::core::settlement::{Comparison, Settlement};
+use crate::feed::{Entry, Told};
 use crate::store::{ParkedRow, Store, StoreError, Tx};
 
 /// The answer to one command of a batch that committed.
@@ -23,6 +26,8 @@ pub(super) enum Outcome {
     Submitted(Submitted),
     Enrolled(Enrolled),
     Refused(LedgerError),
+    /// Nothing was done: the member is this one by now.
+    Moved(String),
     /// Not decided: it waited for a command of the same key that recorded nothing, or comes after
     /// one of the same member that did.
     PutBack,
@@ -32,6 +37,8 @@ pub(super) enum Outcome {
 pub(super) enum Trouble {
     /// Documents were published that this process has not read.
     Stale,
+    /// Another server carried out one of its requests meanwhile.
+    Overtaken,
     Store(StoreError),
 }
 
@@ -69,7 +76,9 @@ pub(super) async fn settle(
     let mut keys = Keys::insert(&mut tx, jobs, &claim_ids).await?;
     let books = read_books(&mut tx, jobs, &keys).await?;
     let waiting = Waiting::read(&mut tx, jobs, &keys).await?;
-    let mut batch = Batch { tx, recorder, books, plans: documents.plans(), waiting };
+    let requests = Requests::read(&mut tx, jobs).await?;
+    let plans = documents.plans();
+    let mut batch = Batch { tx, recorder, books, plans, waiting, requests };
     let mut outcomes = Vec::with_capacity(jobs.len());
     // Members whose later commands must not overtake one that was put back.
     let mut held_up = HashSet::new();
@@ -84,7 +93,7 @@ pub(super) async fn settle(
         }
         outcomes.push(outcome);
     }
-    let Batch { mut tx, recorder, mut waiting, .. } = batch;
+    let Batch { mut tx, recorder, mut waiting, requests, .. } = batch;
     if recorder.is_empty() && waiting.is_untouched() {
         // Nothing but replays, refusals and previews: the keys go with the transaction.
         return Ok(Settled { outcomes, told: Vec::new() });
@@ -92,6 +101,9 @@ pub(super) async fn settle(
     let unused = keys.unused();
     if !unused.is_empty() {
         tx.delete_keys(&unused).await?;
+    }
+    if !requests.write(&mut tx).await? {
+        return Err(Trouble::Overtaken);
     }
     waiting.write(&mut tx).await?;
     let Recorded { rows, told } = recorder.finish();
@@ -104,7 +116,9 @@ pub(super) async fn settle(
 fn number(job: &Job, recorder: &mut Recorder) -> ClaimId {
     match job.ask {
         Ask::Submit { .. } => recorder.next_claim(job.lane),
-        Ask::FollowUp { .. } | Ask::Enrol { .. } => ClaimId { lane: job.lane, number: 0 },
+        Ask::FollowUp { .. } | Ask::Enrol { .. } | Ask::Review { .. } => {
+            ClaimId { lane: job.lane, number: 0 }
+        }
     }
 }
 
@@ -122,7 +136,13 @@ async fn read_books(
     let mut books: HashMap<String, Book> =
         recorded.into_iter().map(|book| (book.member_id.clone(), book)).collect();
     let of_members = keys.established().filter(|row| books.contains_key(&row.member_id));
-    let ids: Vec<ClaimId> = of_members.map(|row| row.claim_id).collect();
+    let mut ids: Vec<ClaimId> = of_members.map(|row| row.claim_id).collect();
+    ids.extend(jobs.iter().filter_map(|job| match &job.ask {
+        Ask::Review { claim_id, .. } => Some(*claim_id),
+        Ask::Submit { .. } | Ask::FollowUp { .. } | Ask::Enrol { .. } => None,
+    }));
+    ids.sort_unstable();
+    ids.dedup();
     if !ids.is_empty() {
         for claim in tx.claims(&ids).await? {
             if let Some(book) = books.get_mut(&claim.member_id) {
@@ -142,6 +162,7 @@ struct Batch {
     books: HashMap<String, Book>,
     plans: Arc<Plans>,
     waiting: Waiting,
+    requests: Requests,
 }
 
 impl Batch {
@@ -153,21 +174,14 @@ impl Batch {
         keys: &mut Keys,
     ) -> Result<Outcome, StoreError> {
         let key = key_of(job);
-        if let Some(key) = &key {
-            let owner = keys.owner(key);
-            let is_first = owner.row.claim_id == claim_id;
-            match owner.standing {
-                // The row in the table names the command that recorded nothing.
-                Standing::Unused if job.mode == Mode::Record => return Ok(Outcome::PutBack),
-                Standing::Established if owner.row.member_id != job.member_id => {
-                    let fields = vec!["member"];
-                    let claim_id = owner.row.claim_id;
-                    return Ok(Outcome::Refused(conflict(key, claim_id, fields)));
-                }
-                // A preview of an unused key sees what it would see alone.
-                Standing::Established | Standing::Unused => {}
-                Standing::Waiting => debug_assert!(is_first, "the first command settles the key"),
-            }
+        if let Some(outcome) = self.requests.outcome(job, &self.books[&job.member_id]) {
+            return Ok(outcome);
+        }
+        if let Some(outcome) = self.moved(job, keys) {
+            return Ok(outcome);
+        }
+        if let Some(outcome) = self.of_another(job, claim_id, keys).await? {
+            return Ok(outcome);
         }
         let was_on_roster = self.books[&job.member_id].roster.external_id.is_some();
         let completed = self.completed(job).await?;
@@ -175,50 +189,112 @@ impl Batch {
         let applied = self.apply(job, claim_id, settlement).await?;
         let (mut book, mut effects) = match applied {
             Ok(applied) => applied,
-            Err(error) => {
+            Err(outcome) => {
                 if let Some(key) = &key {
                     keys.release(key);
                 }
-                return Ok(Outcome::Refused(error));
+                return Ok(outcome);
             }
         };
         if let Some(completed) = completed {
             self.see_to_waiting(completed, job, claim_id, &mut book, &mut effects);
         }
         let changed = !effects.is_empty();
+        let subject = subject(job, &book);
+        let mut others = Vec::new();
         if job.mode == Mode::Record {
-            let before = &self.books[&job.member_id].counters;
-            self.recorder.record(job.lane, &mut book, before, effects);
+            let before = &self.books[&job.member_id];
+            let told = self.recorder.record(job.lane, &mut book, before, effects);
+            others.extend(told_of_others(told, subject));
+            self.requests.made(job, told);
             if changed {
                 self.recorder.step(job.lane);
             }
             if let Some(key) = &key {
                 keys.owner(key).standing = Standing::Established;
             }
-        } else if let Some(key) = &key {
-            keys.release(key);
+        } else {
+            others.extend(untold(job.lane, self.recorder.time(job.lane), &effects, subject));
+            if let Some(key) = &key {
+                keys.release(key);
+            }
         }
         let outcome = match &job.ask {
-            Ask::Submit { settlement, .. } => submitted(&book, settlement, !changed),
-            Ask::FollowUp { what, parked_id, .. } => {
-                if let (Some(parked_id), Mode::Record) = (parked_id, job.mode) {
-                    self.waiting.applied(parked_id.clone());
-                }
-                followed(&book, what, !changed)
+            Ask::Submit { .. } | Ask::FollowUp { .. } | Ask::Review { .. } => {
+                submitted(&book, subject, !changed, others)
             }
-            Ask::Enrol { .. } => Outcome::Enrolled(Enrolled {
-                member_id: job.member_id.clone(),
-                change: match (was_on_roster, changed) {
+            Ask::Enrol { .. } => {
+                let change = match (was_on_roster, changed) {
                     (false, _) => EnrolmentChange::Created,
                     (true, true) => EnrolmentChange::Changed,
                     (true, false) => EnrolmentChange::Unchanged,
-                },
-            }),
+                };
+                let member_id = job.member_id.clone();
+                Outcome::Enrolled(Enrolled { member_id, change, changes: others })
+            }
         };
         if job.mode == Mode::Record {
+            if let Ask::FollowUp { parked_id: Some(parked_id), .. } = &job.ask {
+                self.waiting.applied(parked_id.clone());
+            }
             self.books.insert(job.member_id.clone(), book);
         }
         Ok(outcome)
+    }
+
+    /// What becomes of a command whose member is another one by now.
+    fn moved(&self, job: &Job, keys: &mut Keys) -> Option<Outcome> {
+        let into = self.books[&job.member_id].merged_into.clone()?;
+        match &job.ask {
+            // What was taken back before stays here: the book knows.
+            Ask::FollowUp { .. } => None,
+            Ask::Review { act, .. } if act.deed == Deed::Comment => None,
+            Ask::Review { claim_id, .. } => Some(Outcome::Refused(LedgerError::Review {
+                claim_id: *claim_id,
+                refusal: Box::new(ReviewRefusal::State { state: ClaimState::Voided }),
+            })),
+            Ask::Submit { .. } | Ask::Enrol { .. } => {
+                if let Some(key) = key_of(job) {
+                    keys.release(&key);
+                }
+                Some(Outcome::Moved(into))
+            }
+        }
+    }
+
+    /// What becomes of a settlement whose key another command or another member has.
+    async fn of_another(
+        &mut self,
+        job: &Job,
+        claim_id: ClaimId,
+        keys: &mut Keys,
+    ) -> Result<Option<Outcome>, StoreError> {
+        let (Some(key), Ask::Submit { settlement, .. }) = (key_of(job), &job.ask) else {
+            return Ok(None);
+        };
+        let owner = keys.owner(&key);
+        match owner.standing {
+            // The row in the table names the command that recorded nothing.
+            Standing::Unused if job.mode == Mode::Record => return Ok(Some(Outcome::PutBack)),
+            Standing::Established if owner.row.member_id != job.member_id => {}
+            // A preview of an unused key sees what it would see alone.
+            Standing::Established | Standing::Unused => return Ok(None),
+            Standing::Waiting => {
+                debug_assert!(owner.row.claim_id == claim_id, "the first command settles the key");
+                return Ok(None);
+            }
+        }
+        let known = self.tx.claims(&[owner.row.claim_id]).await?.pop();
+        // Taken back before its member proved to be another one: it stayed where it was.
+        if let Some(claim) = known.filter(|claim| claim.state() == ClaimState::Voided)
+            && !matches!(claim.settlement.compare(settlement), Comparison::Conflict(_))
+        {
+            let (claim, changes) = (Arc::new(claim), Vec::new());
+            let done = Submitted { claim, replayed: true, changes, told: None };
+            return Ok(Some(Outcome::Submitted(done)));
+        }
+        let refused = conflict(&key, owner.row.claim_id, vec!["member"]);
+        Ok(Some(Outcome::Refused(refused)))
     }
 
     /// Applies the command to a copy of the book. A panic refuses this command only.
@@ -227,7 +303,7 @@ impl Batch {
         job: &Job,
         claim_id: ClaimId,
         completed: Option<Arc<Settlement>>,
-    ) -> Result<Result<(Book, Vec<Effect>), LedgerError>, StoreError> {
+    ) -> Result<Result<(Book, Vec<Effect>), Outcome>, StoreError> {
         let command = match &job.ask {
             Ask::Submit { settlement, person_unclear, .. } => Command::Submit {
                 claim_id,
@@ -236,6 +312,9 @@ impl Batch {
             },
             Ask::FollowUp { what, .. } => Command::FollowUp(what.clone()),
             Ask::Enrol { import, .. } => Command::Enrol { import: import.clone() },
+            Ask::Review { claim_id, act, texts, .. } => {
+                Command::Review { claim_id: *claim_id, act: act.clone(), texts: texts.clone() }
+            }
         };
         let now = self.recorder.time(job.lane);
         loop {
@@ -243,8 +322,18 @@ impl Batch {
             match tried(book, &command, now, &self.plans) {
                 Some(Ok(applied)) => return Ok(Ok(applied)),
                 Some(Err(Refusal::NeedsHistory)) => self.complete(job).await?,
-                Some(Err(refusal)) => return Ok(Err(refused(book, refusal))),
-                None => return Ok(Err(LedgerError::CommandFailed)),
+                Some(Err(Refusal::Review(refusal))) => {
+                    let claim_id = match &job.ask {
+                        Ask::Review { claim_id, .. } => *claim_id,
+                        _ => claim_id,
+                    };
+                    let refusal = Box::new(refusal);
+                    let refused = LedgerError::Review { claim_id, refusal };
+                    return Ok(Err(Outcome::Refused(refused)));
+                }
+                Some(Err(Refusal::Moved { into })) => return Ok(Err(Outcome::Moved(into))),
+                Some(Err(refusal)) => return Ok(Err(Outcome::Refused(refused(book, refusal)))),
+                None => return Ok(Err(Outcome::Refused(LedgerError::CommandFailed))),
             }
         }
     }
@@ -313,7 +402,7 @@ impl Batch {
     async fn complete(&mut self, job: &Job) -> Result<(), StoreError> {
         let history = self.tx.history(job.lane, &job.member_id).await?;
         let book = self.books.get_mut(&job.member_id).expect("every member has a book");
-        book.complete(history);
+        book.complete(history, &self.plans);
         Ok(())
     }
 }
@@ -337,13 +426,17 @@ fn tried(
 /// A refusal with what the caller has to know.
 fn refused(book: &Book, refusal: Refusal) -> LedgerError {
     match refusal {
-        Refusal::NeedsHistory => LedgerError::CommandFailed,
         Refusal::NothingFits => LedgerError::NothingFits,
         Refusal::ReversalDiffers { claim_id, field } => {
             LedgerError::ReversalDiffers { claim_id, field }
         }
         Refusal::AnotherPerson => LedgerError::IdentityConflict,
         Refusal::Overlap(overlap) => LedgerError::Overlap(overlap),
+        Refusal::NoSuchClaim => LedgerError::ClaimNotFound,
+        // Answered where they are met.
+        Refusal::NeedsHistory | Refusal::Review(_) | Refusal::Moved { .. } => {
+            LedgerError::CommandFailed
+        }
         Refusal::Conflict { claim_id, fields } => {
             let known = book.claims.iter().find(|claim| claim.id == claim_id);
             let key = known.map(|claim| {
@@ -354,24 +447,46 @@ fn refused(book: &Book, refusal: Refusal) -> LedgerError {
     }
 }
 
-/// The claim that a follow-up is about.
-fn followed(book: &Book, what: &FollowUp, replayed: bool) -> Outcome {
-    let index = match what {
-        FollowUp::Reversal(reversal) => match reversal.find(&book.claims) {
-            Reversed::Live(index) | Reversed::Before(index) => Some(index),
-            Reversed::Unknown | Reversed::Differs { .. } => None,
-        },
-        FollowUp::Supplement(supplement) => supplement.find(&book.claims),
-    };
-    match index.and_then(|index| book.claims.get(index)) {
-        Some(claim) => Outcome::Submitted(Submitted { claim: claim.clone(), replayed }),
-        None => Outcome::Refused(LedgerError::CommandFailed),
+/// The claim that a command is about.
+fn subject(job: &Job, book: &Book) -> Option<ClaimId> {
+    match &job.ask {
+        Ask::Submit { settlement, .. } => book.claim_of(settlement).map(|claim| claim.id),
+        Ask::Review { claim_id, .. } => Some(*claim_id),
+        Ask::Enrol { .. } => None,
+        Ask::FollowUp { what, .. } => {
+            let index = what.find(&book.claims);
+            index.and_then(|index| book.claims.get(index)).map(|claim| claim.id)
+        }
     }
 }
 
-fn submitted(book: &Book, settlement: &Settlement, replayed: bool) -> Outcome {
-    match book.claim_of(settlement) {
-        Some(claim) => Outcome::Submitted(Submitted { claim: claim.clone(), replayed }),
+/// What else changed, as it is recorded.
+fn told_of_others(told: &[Entry], subject: Option<ClaimId>) -> impl Iterator<Item = Told> {
+    let news = told.iter().filter_map(|entry| Some((entry, entry.news.as_ref()?)));
+    let others = news.filter(move |(_, news)| Some(news.claim_id) != subject);
+    others.map(|(entry, news)| Told::of(entry, news))
+}
+
+/// What else would change.
+fn untold(
+    lane: u16,
+    time: Moment,
+    effects: &[Effect],
+    subject: Option<ClaimId>,
+) -> impl Iterator<Item = Told> {
+    let changes = effects.iter().filter_map(|effect| match effect {
+        Effect::Claim(change) => Some(change),
+        Effect::Member(_) | Effect::Merged { .. } => None,
+    });
+    let others = changes.filter(move |change| Some(change.claim.id) != subject);
+    others.map(move |change| Told::untold(lane, time, ClaimEvent::of(change, None, None)))
+}
+
+fn submitted(book: &Book, subject: Option<ClaimId>, replayed: bool, changes: Vec<Told>) -> Outcome {
+    match book.claims.iter().find(|claim| Some(claim.id) == subject) {
+        Some(claim) => {
+            Outcome::Submitted(Submitted { claim: claim.clone(), replayed, changes, told: None })
+        }
         None => Outcome::Refused(LedgerError::CommandFailed),
     }
 }

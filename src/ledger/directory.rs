@@ -196,12 +196,23 @@ impl Directory {
         Ok(self.look_up(&hashes).await?.map(|resolved| resolved.member_id))
     }
 
+    /// What the database knows the parts of an identity by.
+    pub(super) fn hashes(&self, identity: &Identity) -> Vec<String> {
+        identity.hashes(&self.key).into_iter().flatten().collect()
+    }
+
+    /// The digest of something that may be personal: tells nothing without the key.
+    pub(super) fn seal(&self, text: &str) -> String {
+        self.key.hash("request", text)
+    }
+
     fn cached(&self, hashes: &Hashes) -> Option<Resolved> {
         let mut members = Vec::with_capacity(KINDS);
         for hash in hashes.iter().flatten() {
             members.push(self.cache.get(hash)?);
         }
-        agree(members)
+        // Members that disagree may be one by now: only the database knows.
+        agree(members).filter(|known| !known.is_unclear)
     }
 
     async fn look_up(&self, hashes: &Hashes) -> Result<Option<Resolved>, LedgerError> {

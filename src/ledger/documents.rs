@@ -1,16 +1,20 @@
 //! Published documents: known to every process, recorded in every lane, so that a replay knows
 //! what was in force.
 
+use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use sha2::{Digest, Sha256};
 
 use super::record::Recorder;
-use super::{Clock, LedgerError, Mode, PlanEntries, PlanEntry};
+use super::{Clock, Impact, ImpactBound, LedgerError, Mode, PlanEntries, PlanEntry};
+use crate::core::book::Command;
 use crate::core::day::Day;
 use crate::core::event::{DocumentEvent, Event};
+use crate::core::member::Coverage;
 use crate::core::plan::document;
 use crate::core::plan::{Plan, Plans};
+use crate::feed::Told;
 use crate::store::{DocumentRow, Store, StoreError, Tx};
 
 /// The kind of a plan document.
@@ -19,6 +23,8 @@ const PLAN: &str = "plan";
 pub const PROFILE: &str = "profile";
 /// How often publishing is tried when another process published in between.
 const ATTEMPTS_MAX: u32 = 5;
+/// Members whose books are read at a time.
+const MEMBERS_AT_ONCE: usize = 500;
 
 /// A plan version after publishing.
 #[derive(Debug, Clone)]
@@ -27,6 +33,8 @@ pub struct Published {
     pub entry: PlanEntry,
     /// Whether exactly this was published before.
     pub unchanged: bool,
+    /// The claims that it decided, or would decide.
+    pub changes: Vec<Told>,
 }
 
 /// A document that the ledger publishes without reading it.
@@ -115,11 +123,10 @@ impl Documents {
 /// Publishes a plan document: takes all lanes in ascending order and appends to each.
 pub(super) async fn publish(
     store: &Store,
-    documents: &Documents,
+    context: Context<'_>,
     document: &str,
-    mode: Mode,
-    clock: Clock,
 ) -> Result<Published, LedgerError> {
+    let Context { documents, clock, .. } = context;
     let plan = Arc::new(document::read(document).map_err(LedgerError::PlanInvalid)?);
     for _ in 0..ATTEMPTS_MAX {
         documents.refresh(store).await?;
@@ -139,12 +146,12 @@ pub(super) async fn publish(
             revision: checked_revision + 1,
             publish_time: clock(),
         };
-        let request = Request { row: &row, undecided: Some((&plan, documents)), mode, clock };
-        if publish_once(store, request).await? {
+        let request = Request { row: &row, plan: Some(&plan), context };
+        if let Some(changes) = publish_once(store, request).await? {
             read_again(store, documents).await;
             let publish_time = row.publish_time;
             let entry = PlanEntry { plan, document: document.into(), publish_time };
-            return Ok(Published { entry, unchanged: false });
+            return Ok(Published { entry, unchanged: false, changes });
         }
     }
     Err(LedgerError::Contended)
@@ -185,8 +192,10 @@ pub(super) async fn publish_other(
             revision: checked_revision + 1,
             publish_time,
         };
-        let request = Request { row: &row, undecided: None, mode, clock };
-        if publish_once(store, request).await? {
+        let bound = ImpactBound::NONE;
+        let context = Context { documents, mode, clock, bound };
+        let request = Request { row: &row, plan: None, context };
+        if publish_once(store, request).await?.is_some() {
             read_again(store, documents).await;
             return Ok((row, false));
         }
@@ -209,7 +218,8 @@ fn published_before(documents: &Documents, plan: &Plan) -> Result<Option<Publish
     match known.entries.get(&key) {
         None => Ok(None),
         Some(entry) if entry.plan.hash == plan.hash => {
-            Ok(Some(Published { entry: entry.clone(), unchanged: true }))
+            let changes = Vec::new();
+            Ok(Some(Published { entry: entry.clone(), unchanged: true, changes }))
         }
         Some(entry) => Err(LedgerError::PlanVersionExists {
             plan_id: key.0,
@@ -225,24 +235,36 @@ fn check_versions(documents: &Documents, plan: &Plan) -> Result<(), LedgerError>
     if problems.is_empty() { Ok(()) } else { Err(LedgerError::PlanInvalid(problems)) }
 }
 
+/// In what something is published.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) documents: &'a Documents,
+    pub(super) mode: Mode,
+    pub(super) clock: Clock,
+    pub(super) bound: ImpactBound,
+}
+
 /// What is to be published.
+#[derive(Clone, Copy)]
 struct Request<'a> {
     /// The row, with the revision behind the one on which it was checked.
     row: &'a DocumentRow,
-    /// The plan that no decided claim may fall under.
-    undecided: Option<(&'a Plan, &'a Documents)>,
-    mode: Mode,
-    clock: Clock,
+    /// The plan, under which no decided claim may fall.
+    plan: Option<&'a Arc<Plan>>,
+    context: Context<'a>,
 }
 
-/// One transaction over all lanes, in ascending order. `false` when somebody published since the
-/// checks, or was in the way.
-async fn publish_once(store: &Store, request: Request<'_>) -> Result<bool, LedgerError> {
+/// One transaction over all lanes, in ascending order; gives the claims that changed. `None` when
+/// somebody published since the checks, or was in the way.
+async fn publish_once(
+    store: &Store,
+    request: Request<'_>,
+) -> Result<Option<Vec<Told>>, LedgerError> {
     match try_publish(store, request).await {
-        Err(PublishError::Store(StoreError::Contended(_))) => Ok(false),
+        Err(PublishError::Store(StoreError::Contended(_))) => Ok(None),
         Err(PublishError::Store(error)) => Err(error.into()),
         Err(PublishError::Refused(error)) => Err(error),
-        Ok(is_published) => Ok(is_published),
+        Ok(published) => Ok(published),
     }
 }
 
@@ -257,19 +279,20 @@ impl From<StoreError> for PublishError {
     }
 }
 
-async fn try_publish(store: &Store, request: Request<'_>) -> Result<bool, PublishError> {
-    let Request { row, undecided, mode, clock } = request;
+async fn try_publish(
+    store: &Store,
+    request: Request<'_>,
+) -> Result<Option<Vec<Told>>, PublishError> {
+    let Request { row, plan, context } = request;
+    let Context { documents, mode, clock, bound } = context;
     let mut tx = store.begin().await?;
     let lanes: Vec<u16> = (0..store.lanes()).collect();
     let heads = tx.lock_lanes(&lanes).await?;
     if tx.ledger_documents_revision().await? + 1 != row.revision {
-        return Ok(false);
+        return Ok(None);
     }
-    if let Some((plan, documents)) = undecided {
+    if let Some(plan) = plan {
         refuse_decided_past(&mut tx, plan, documents).await?;
-    }
-    if mode == Mode::Preview {
-        return Ok(true);
     }
     tx.insert_document(row).await?;
     let mut recorder = Recorder::new(heads, clock);
@@ -283,10 +306,65 @@ async fn try_publish(store: &Store, request: Request<'_>) -> Result<bool, Publis
         recorder.append(lane, event);
         recorder.set_documents_revision(lane, row.revision);
     }
+    let changes = match plan {
+        Some(plan) => decide_uncovered(&mut tx, &mut recorder, plan, documents).await?,
+        None => Vec::new(),
+    };
+    let impact = Impact::of(&changes);
+    if mode == Mode::Preview {
+        // What was only tried goes with the transaction.
+        return Ok(Some(changes.into_iter().map(Told::without_place).collect()));
+    }
+    if bound.is_exceeded_by(&impact) {
+        return Err(PublishError::Refused(LedgerError::ImpactUnconfirmed(impact)));
+    }
     tx.write(&recorder.finish().rows).await?;
-    // Watchers are told nothing of documents; the feed finds these events by itself.
+    // The feed finds these events by itself.
     tx.commit().await?;
-    Ok(true)
+    Ok(Some(changes))
+}
+
+/// Decides the claims that no version of the plan decided before, on days of this one.
+async fn decide_uncovered(
+    tx: &mut Tx,
+    recorder: &mut Recorder,
+    plan: &Arc<Plan>,
+    documents: &Documents,
+) -> Result<Vec<Told>, PublishError> {
+    let mut plans = (*documents.plans()).clone();
+    let until = until(plan, &plans);
+    plans.publish(plan.clone());
+    let mut changes = Vec::new();
+    let members = tx.uncovered_members(plan.start_date, until).await?;
+    for part in members.chunks(MEMBERS_AT_ONCE) {
+        let lanes: HashMap<&str, u16> =
+            part.iter().map(|(lane, member)| (member.as_str(), *lane)).collect();
+        for before in tx.books(part).await? {
+            let is_covered = |it: &Coverage| it.plan_id == plan.plan_id;
+            if !before.roster.coverages.iter().any(is_covered) || before.merged_into.is_some() {
+                continue;
+            }
+            let lane = lanes[before.member_id.as_str()];
+            let mut book = before.clone();
+            book.complete(tx.history(lane, &book.member_id).await?, &plans);
+            let effects = book.apply(&Command::Publish, recorder.time(lane), &plans);
+            let effects = effects.map_err(|_| PublishError::Refused(LedgerError::CommandFailed))?;
+            if effects.is_empty() {
+                continue;
+            }
+            let told = recorder.record(lane, &mut book, &before, effects);
+            let news = told.iter().filter_map(|it| Some(Told::of(it, it.news.as_ref()?)));
+            changes.extend(news);
+            recorder.step(lane);
+        }
+    }
+    Ok(changes)
+}
+
+/// The first day that the version does not decide any more.
+fn until(plan: &Plan, plans: &Plans) -> Option<Day> {
+    let starts = plans.versions(&plan.plan_id).iter().map(|known| known.start_date);
+    starts.filter(|start| *start > plan.start_date).min()
 }
 
 /// A version may start in the past only if no decided claim falls under it.
@@ -295,9 +373,7 @@ async fn refuse_decided_past(
     plan: &Plan,
     documents: &Documents,
 ) -> Result<(), PublishError> {
-    let plans = documents.plans();
-    let next = plans.versions(&plan.plan_id).iter().map(|known| known.start_date);
-    let until = next.filter(|start| *start > plan.start_date).min();
+    let until = until(plan, &documents.plans());
     let decided = tx.last_decided_day(&plan.plan_id, plan.start_date, until).await?;
     match decided {
         None => Ok(()),

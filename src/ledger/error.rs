@@ -1,5 +1,7 @@
 //! Why the ledger did not do what it was asked.
 
+use super::Impact;
+use crate::core::book::ReviewRefusal;
 use crate::core::checks::{Problem, join};
 use crate::core::claim::ClaimId;
 use crate::core::day::Day;
@@ -33,6 +35,37 @@ pub enum LedgerError {
     /// A follow-up fits nothing that is recorded. Never leaves the ledger: it is parked then.
     #[error("nothing that is recorded fits")]
     NothingFits,
+    /// No claim has this id.
+    #[error("no claim has this id")]
+    ClaimNotFound,
+    /// A person wants to do something that cannot be done to the claim.
+    #[error("{refusal}")]
+    Review {
+        /// The claim.
+        claim_id: ClaimId,
+        /// Why not.
+        refusal: Box<ReviewRefusal>,
+    },
+    /// More would change than is done without being told so.
+    #[error("{} claims would change", .0.claims)]
+    ImpactUnconfirmed(Impact),
+    /// No member has this id.
+    #[error("no member has this id")]
+    MemberNotFound,
+    /// The member proved to be another one before.
+    #[error("the member is another one by now")]
+    MemberMerged {
+        /// The member.
+        member_id: String,
+        /// The one that it is.
+        into: String,
+    },
+    /// The id of a request names another one that was carried out.
+    #[error("request {request_id} was carried out with other content")]
+    RequestIdReused {
+        /// The id.
+        request_id: String,
+    },
     /// Certificate and the bureau's own key name different members.
     #[error("certificate and external id name different members")]
     IdentityConflict,

@@ -88,7 +88,7 @@ pub(super) fn key_of(job: &Job) -> Option<Key> {
         Ask::Submit { settlement, .. } if !settlement.settlement_id.is_empty() => {
             Some((settlement.source.clone(), settlement.settlement_id.clone()))
         }
-        Ask::Submit { .. } | Ask::FollowUp { .. } | Ask::Enrol { .. } => None,
+        Ask::Submit { .. } | Ask::FollowUp { .. } | Ask::Enrol { .. } | Ask::Review { .. } => None,
     }
 }
 

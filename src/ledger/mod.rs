@@ -8,20 +8,24 @@ mod directory;
 mod documents;
 mod error;
 mod follow_ups;
+mod impact;
 mod keeper;
 mod keys;
+mod merge;
 mod pulls;
 mod queue;
 mod recent;
 mod record;
 mod rejects;
+mod requests;
+mod reviews;
 mod waiting;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::core::book::Book;
@@ -30,15 +34,17 @@ use crate::core::day::Moment;
 use crate::core::member::Roster;
 use crate::core::plan::Plan;
 use crate::core::settlement::Settlement;
-use crate::feed::Feed;
+use crate::feed::{Feed, Told};
 use crate::store::{DocumentRow, Store, StoreError};
 
 pub use directory::{DirectoryKey, Identity};
 pub use documents::{PROFILE, Publication, Published};
 pub use error::LedgerError;
 pub use follow_ups::Followed;
+pub use impact::{Impact, ImpactBound};
+pub use merge::Merged;
 pub use pulls::LEASE;
-pub use queue::Queue;
+pub use queue::{Queue, RequestKey};
 pub use rejects::{CONFLICT, Grounds, REVERSAL_DIFFERS, Rejected};
 
 use directory::Directory;
@@ -81,8 +87,12 @@ pub enum Mode {
 pub struct Submitted {
     /// The claim as it stands; its `revision` is 0 when nothing was recorded.
     pub claim: Arc<Claim>,
-    /// Whether nothing was written, because the settlement was known already.
+    /// Whether nothing was written, because all of it was known already.
     pub replayed: bool,
+    /// What else changed because of it, or would change: the member's later claims.
+    pub changes: Vec<Told>,
+    /// Where the events lie of a request that was carried out before.
+    pub(crate) told: Option<(i64, i64)>,
 }
 
 /// The answer to an import.
@@ -92,6 +102,8 @@ pub struct Enrolled {
     pub member_id: String,
     /// What the import did.
     pub change: EnrolmentChange,
+    /// The member's claims that changed because of it, or would change.
+    pub changes: Vec<Told>,
 }
 
 /// What an import did.
@@ -134,7 +146,8 @@ impl Ledger {
         let closing = CancellationToken::new();
         let directory = Directory::start(store.clone(), key, closing.clone());
         let feed = Feed::start(store.clone(), closing.clone());
-        let writers = Writers::start(&store, &documents, &feed, clock);
+        let (moved, moving) = mpsc::unbounded_channel();
+        let writers = Writers::start(&store, &documents, &feed, clock, &moved);
         let keeper = Keeper::start(store.clone(), closing.clone());
         let backlog = follow_ups::KnownBacklog::default();
         let inner = Arc::new(Inner {
@@ -150,6 +163,7 @@ impl Ledger {
             closing,
         });
         tokio::spawn(follow_ups::sweep(Arc::downgrade(&inner)));
+        tokio::spawn(move_on(Arc::downgrade(&inner), moving));
         Ok(Ledger(inner))
     }
 
@@ -220,7 +234,11 @@ impl Ledger {
     }
 
     /// Imports what the roster says of one person: an upsert.
-    pub async fn enrol(&self, import: Roster) -> Result<Pending<Enrolled>, LedgerError> {
+    pub async fn enrol(
+        &self,
+        import: Roster,
+        mode: Mode,
+    ) -> Result<Pending<Enrolled>, LedgerError> {
         let plans = self.plans();
         let unknown = |plan_id: &&str| plans.versions(plan_id).is_empty();
         let mut named = import.coverages.iter().map(|coverage| coverage.plan_id.as_str());
@@ -228,19 +246,25 @@ impl Ledger {
             return Err(LedgerError::PlanUnknown { plan_id: plan_id.to_owned() });
         }
         let identity = Identity::of_roster(&import);
-        let mut resolved = self.0.directory.resolve(vec![identity], Mode::Record).await;
+        let mut resolved = self.0.directory.resolve(vec![identity], mode).await;
         let person = resolved.pop().expect("one person has one answer")?;
         if person.is_unclear {
             return Err(LedgerError::IdentityConflict);
         }
         let (reply, pending) = oneshot::channel();
         let ask = Ask::Enrol { import: Arc::new(import), reply };
-        self.dispatch(person.member_id, ask, Mode::Record, Queue::Bulk).await;
+        self.dispatch(person.member_id, ask, mode, Queue::Bulk).await;
         Ok(Pending(pending))
     }
 
-    /// Publishes a plan document, or only checks that it could be.
-    pub async fn publish(&self, document: String, mode: Mode) -> Result<Published, LedgerError> {
+    /// Publishes a plan document, or only checks that it could be. Where it decides more claims than
+    /// `bound` allows nothing is published.
+    pub async fn publish(
+        &self,
+        document: String,
+        mode: Mode,
+        bound: ImpactBound,
+    ) -> Result<Published, LedgerError> {
         if self.0.closing.is_cancelled() {
             return Err(LedgerError::ShuttingDown);
         }
@@ -248,7 +272,8 @@ impl Ledger {
         let (ledger, clock) = (self.clone(), self.0.clock);
         let publishing = tokio::spawn(async move {
             let inner = &ledger.0;
-            documents::publish(&inner.store, &inner.documents, &document, mode, clock).await
+            let context = documents::Context { documents: &inner.documents, mode, clock, bound };
+            documents::publish(&inner.store, context, &document).await
         });
         publishing.await.unwrap_or(Err(LedgerError::CommandFailed))
     }
@@ -308,6 +333,16 @@ impl Ledger {
             job.ask.refuse(LedgerError::ShuttingDown);
         } else {
             self.0.writers.send(job).await;
+        }
+    }
+}
+
+/// Sends commands on whose member proved to be another one.
+async fn move_on(inner: Weak<Inner>, mut moving: mpsc::UnboundedReceiver<Job>) {
+    while let Some(job) = moving.recv().await {
+        match inner.upgrade().map(Ledger) {
+            Some(ledger) => ledger.dispatch(job.member_id, job.ask, job.mode, job.queue).await,
+            None => job.ask.refuse(LedgerError::ShuttingDown),
         }
     }
 }

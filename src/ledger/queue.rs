@@ -9,7 +9,9 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use super::documents::Documents;
 use super::writer::Writer;
 use super::{Clock, Enrolled, LedgerError, Mode, Submitted};
+use crate::core::claim::ClaimId;
 use crate::core::member::Roster;
+use crate::core::review::{Act, Texts};
 use crate::core::settlement::{FollowUp, Settlement};
 use crate::feed::Feed;
 use crate::store::Store;
@@ -63,13 +65,29 @@ pub(super) enum Ask {
         import: Arc<Roster>,
         reply: oneshot::Sender<Result<Enrolled, LedgerError>>,
     },
+    Review {
+        claim_id: ClaimId,
+        act: Arc<Act>,
+        texts: Arc<Texts>,
+        request: RequestKey,
+        reply: oneshot::Sender<Result<Submitted, LedgerError>>,
+    },
+}
+
+/// A request as its caller named it, so that it is never carried out twice.
+#[derive(Debug, Clone)]
+pub struct RequestKey {
+    /// The id that the caller chose, a UUID.
+    pub id: String,
+    /// SHA-256 of what is asked, in hex. What is stored is sealed with the directory's key.
+    pub digest: String,
 }
 
 impl Ask {
     /// Answers with an error. A caller that is gone misses nothing.
     pub(super) fn refuse(self, error: LedgerError) {
         match self {
-            Ask::Submit { reply, .. } | Ask::FollowUp { reply, .. } => {
+            Ask::Submit { reply, .. } | Ask::FollowUp { reply, .. } | Ask::Review { reply, .. } => {
                 drop(reply.send(Err(error)));
             }
             Ask::Enrol { reply, .. } => drop(reply.send(Err(error))),
@@ -80,7 +98,7 @@ impl Ask {
         match self {
             Ask::Submit { settlement, .. } => settlement.lines.len(),
             Ask::FollowUp { what: FollowUp::Supplement(it), .. } => it.facts.lines.len(),
-            Ask::FollowUp { .. } | Ask::Enrol { .. } => 0,
+            Ask::FollowUp { .. } | Ask::Enrol { .. } | Ask::Review { .. } => 0,
         }
     }
 }
@@ -105,6 +123,7 @@ impl Writers {
         documents: &Documents,
         feed: &Feed,
         clock: Clock,
+        moved: &mpsc::UnboundedSender<Job>,
     ) -> Writers {
         let count = if store.shares_one_writer() { 1 } else { usize::from(store.lanes()) };
         let alive = Arc::new(AtomicUsize::new(count));
@@ -124,7 +143,8 @@ impl Writers {
                 closing: closing.clone(),
                 is_closed: false,
             };
-            let writer = Writer::new(store.clone(), documents.clone(), feed.clone(), clock);
+            let (documents, feed, moved) = (documents.clone(), feed.clone(), moved.clone());
+            let writer = Writer::new(store.clone(), documents, feed, clock, moved);
             tasks.spawn(supervise(writer, Arc::new(Mutex::new(queues)), alive.clone()));
             senders.push(Senders { window: window_sender, bulk: bulk_sender });
         }

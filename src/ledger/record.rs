@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::Clock;
-use crate::core::book::{Book, Cause, ClaimChange, Effect};
-use crate::core::claim::{Claim, ClaimId};
+use crate::core::book::{Book, ClaimChange, Effect};
+use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::day::Moment;
-use crate::core::decision::{CounterBook, CounterKey, Counters};
-use crate::core::event::{ClaimEvent, Event, MemberEvent, event_hash, facts_digest};
+use crate::core::decision::{CounterKey, Counters};
+use crate::core::event::{ClaimEvent, Event, MemberEvent, MergeEvent, event_hash, facts_digest};
+use crate::core::money::Fen;
 use crate::core::payout::Payout;
 use crate::feed::Entry;
 use crate::store::{ClaimRow, CounterRow, EventRow, FactRow, LaneHead, MemberRow, PayoutRow, Rows};
@@ -22,6 +23,7 @@ pub(super) struct Recorder {
     facts: Vec<FactRow>,
     // Maps, because a row may change twice in a batch and is written once.
     claims: BTreeMap<ClaimId, ClaimRow>,
+    earlier: Vec<(ClaimId, i64)>,
     members: BTreeMap<(u16, String), MemberRow>,
     counters: BTreeMap<(u16, String, CounterKey), Counters>,
     payouts: BTreeMap<(ClaimId, u32), Payout>,
@@ -48,6 +50,7 @@ impl Recorder {
             events: Vec::new(),
             facts: Vec::new(),
             claims: BTreeMap::new(),
+            earlier: Vec::new(),
             members: BTreeMap::new(),
             counters: BTreeMap::new(),
             payouts: BTreeMap::new(),
@@ -82,30 +85,49 @@ impl Recorder {
         self.events.is_empty()
     }
 
-    /// Records what a command changed and tells the book the revisions its claims got.
+    /// Records what a command changed and tells the book the revisions its claims got. Gives what
+    /// watchers will be told.
     pub(super) fn record(
         &mut self,
         lane: u16,
         book: &mut Book,
-        before: &CounterBook,
+        before: &Book,
         effects: Vec<Effect>,
-    ) {
+    ) -> &[Entry] {
+        let told = self.told.len();
+        if book.receivable != before.receivable {
+            let time = self.time(lane);
+            self.member(lane, book, time);
+        }
         for effect in effects {
             match effect {
                 Effect::Member(roster) => {
                     let position = self.head(lane).position + 1;
                     let member = book.member_id.clone();
                     let facts = self.fact(lane, position, &*roster);
-                    let event = Event::Member(MemberEvent { member: member.clone(), facts });
+                    let event = Event::Member(MemberEvent { member, facts });
                     self.append(lane, event);
                     let time = self.time(lane);
-                    let row = self.member(lane, member, time);
+                    let row = self.member(lane, book, time);
                     row.facts_position = Some(position);
                 }
-                Effect::Claim(change) => {
-                    if change.cause == Cause::Reversed {
+                Effect::Merged { into, cleared } => {
+                    let member = book.member_id.clone();
+                    let closed = None;
+                    self.append(lane, Event::Merge(MergeEvent { member, into, cleared, closed }));
+                    let time = self.time(lane);
+                    self.member(lane, book, time);
+                }
+                Effect::Claim(mut change) => {
+                    // A command may change a claim more than once.
+                    let known = book.claims.iter().find(|known| known.id == change.claim.id);
+                    let revision = known.map_or(0, |known| known.revision);
+                    if revision > change.claim.revision {
+                        Arc::make_mut(&mut change.claim).revision = revision;
+                    }
+                    if change.claim.state() == ClaimState::Voided {
                         let time = self.time(lane);
-                        self.member(lane, book.member_id.clone(), time).has_voids = true;
+                        self.member(lane, book, time).has_voids = true;
                     }
                     let claim = self.claim(lane, *change);
                     let slot = book.claims.iter_mut().find(|known| known.id == claim.id);
@@ -114,38 +136,55 @@ impl Recorder {
             }
         }
         for (key, counters) in &book.counters {
-            if before.get(key) != Some(counters) {
+            if before.counters.get(key) != Some(counters) {
                 let key = (lane, book.member_id.clone(), key.clone());
                 self.counters.insert(key, *counters);
             }
         }
+        &self.told[told..]
     }
 
     /// The member's row, which may change more than once in a batch.
-    fn member(&mut self, lane: u16, member_id: String, time: Moment) -> &mut MemberRow {
-        self.members.entry((lane, member_id)).or_insert_with_key(|(lane, member_id)| MemberRow {
+    fn member(&mut self, lane: u16, book: &Book, time: Moment) -> &mut MemberRow {
+        let key = (lane, book.member_id.clone());
+        let row = self.members.entry(key).or_insert_with_key(|(lane, member_id)| MemberRow {
             lane: *lane,
             member_id: member_id.clone(),
             facts_position: None,
             has_voids: false,
+            receivable: Fen::ZERO,
+            merged_into: None,
             time,
-        })
+        });
+        row.receivable = book.receivable;
+        row.merged_into.clone_from(&book.merged_into);
+        row
     }
 
     fn claim(&mut self, lane: u16, change: ClaimChange) -> Arc<Claim> {
         let position = self.head(lane).position + 1;
         let settlement = change.claim.settlement.clone();
         let facts = change.facts_changed.then(|| self.fact(lane, position, &*settlement));
-        let event = Event::Claim(Box::new(ClaimEvent::of(&change, facts)));
+        let texts = change.act.as_ref().map(|(_, texts)| texts).filter(|it| !it.is_empty());
+        let texts = texts.map(|texts| self.fact(lane, position, &**texts));
+        let event = Event::Claim(Box::new(ClaimEvent::of(&change, facts, texts)));
         self.append(lane, event);
         let claim = Arc::new(Claim { revision: position, ..(*change.claim).clone() });
         let id = claim.id;
         for payout in change.payouts {
             self.payouts.insert((id, payout.number), payout);
         }
-        let earlier = self.claims.get(&id).and_then(|row| row.facts_position);
-        let facts_position = change.facts_changed.then_some(position).or(earlier);
-        let row = ClaimRow { claim: claim.clone(), facts_position, revision: position };
+        if change.claim.revision > 0 {
+            self.earlier.push((id, change.claim.revision));
+        }
+        let earlier = self.claims.get(&id).map(|row| (row.facts_position, row.decision_position));
+        let (facts, decision) = earlier.unwrap_or_default();
+        let row = ClaimRow {
+            claim: claim.clone(),
+            facts_position: change.facts_changed.then_some(position).or(facts),
+            decision_position: change.decides.then_some(position).or(decision),
+            revision: position,
+        };
         self.claims.insert(id, row);
         claim
     }
@@ -183,6 +222,7 @@ impl Recorder {
             events: self.events,
             facts: self.facts,
             claims: self.claims.into_values().collect(),
+            earlier: self.earlier,
             members: self.members.into_values().collect(),
             counters: counters.collect(),
             payouts: payouts

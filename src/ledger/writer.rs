@@ -1,5 +1,7 @@
 //! A writer: takes what has gathered, settles it, answers. Nothing here decides.
 
+use tokio::sync::mpsc;
+
 use super::batch::{self, Outcome};
 use super::documents::Documents;
 use super::queue::{Ask, Job, Queues};
@@ -16,11 +18,19 @@ pub(super) struct Writer {
     documents: Documents,
     feed: Feed,
     clock: Clock,
+    /// Where commands go whose member is another one by now.
+    moved: mpsc::UnboundedSender<Job>,
 }
 
 impl Writer {
-    pub(super) fn new(store: Store, documents: Documents, feed: Feed, clock: Clock) -> Writer {
-        Writer { store, documents, feed, clock }
+    pub(super) fn new(
+        store: Store,
+        documents: Documents,
+        feed: Feed,
+        clock: Clock,
+        moved: mpsc::UnboundedSender<Job>,
+    ) -> Writer {
+        Writer { store, documents, feed, clock, moved }
     }
 
     /// Settles batch after batch until the queues are closed and empty.
@@ -39,16 +49,19 @@ impl Writer {
         while let Some((mut jobs, attempt)) = work.pop() {
             match batch::settle(&self.store, &self.documents, self.clock, &jobs).await {
                 Ok(batch::Settled { outcomes, told }) => {
-                    put_back.extend(answer(jobs, outcomes));
+                    put_back.extend(self.answer(jobs, outcomes));
                     self.feed.offer(told);
                 }
                 Err(batch::Trouble::Stale) => match self.documents.refresh(&self.store).await {
                     Ok(()) => work.push((jobs, attempt)),
                     Err(error) => refuse_all(jobs, &error.into()),
                 },
-                Err(batch::Trouble::Store(StoreError::Contended(_))) if attempt < ATTEMPTS_MAX => {
+                Err(
+                    batch::Trouble::Overtaken | batch::Trouble::Store(StoreError::Contended(_)),
+                ) if attempt < ATTEMPTS_MAX => {
                     work.push((jobs, attempt + 1));
                 }
+                Err(batch::Trouble::Overtaken) => refuse_all(jobs, &LedgerError::Contended),
                 Err(batch::Trouble::Store(error)) => {
                     let is_culprit_inside = !error.is_connection()
                         && !matches!(
@@ -67,27 +80,36 @@ impl Writer {
         }
         put_back
     }
+
+    /// Answers everyone after the commit; a caller that is gone misses nothing.
+    fn answer(&self, jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
+        let mut put_back = Vec::new();
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            match (job.ask, outcome) {
+                (ask, Outcome::PutBack) => put_back.push(Job { ask, ..job }),
+                (ask, Outcome::Moved(member_id)) => {
+                    let moved = self.moved.send(Job { member_id, ask, ..job });
+                    if let Err(mpsc::error::SendError(job)) = moved {
+                        job.ask.refuse(LedgerError::ShuttingDown);
+                    }
+                }
+                (ask, Outcome::Refused(error)) => ask.refuse(error),
+                (
+                    Ask::Submit { reply, .. }
+                    | Ask::FollowUp { reply, .. }
+                    | Ask::Review { reply, .. },
+                    Outcome::Submitted(done),
+                ) => drop(reply.send(Ok(done))),
+                (Ask::Enrol { reply, .. }, Outcome::Enrolled(done)) => drop(reply.send(Ok(done))),
+                (ask, _) => ask.refuse(LedgerError::CommandFailed),
+            }
+        }
+        put_back
+    }
 }
 
 fn refuse_all(jobs: Vec<Job>, error: &LedgerError) {
     for job in jobs {
         job.ask.refuse(error.clone());
     }
-}
-
-/// Answers everyone after the commit; a caller that is gone misses nothing.
-fn answer(jobs: Vec<Job>, outcomes: Vec<Outcome>) -> Vec<Job> {
-    let mut put_back = Vec::new();
-    for (job, outcome) in jobs.into_iter().zip(outcomes) {
-        match (job.ask, outcome) {
-            (ask, Outcome::PutBack) => put_back.push(Job { ask, ..job }),
-            (ask, Outcome::Refused(error)) => ask.refuse(error),
-            (Ask::Submit { reply, .. } | Ask::FollowUp { reply, .. }, Outcome::Submitted(done)) => {
-                drop(reply.send(Ok(done)));
-            }
-            (Ask::Enrol { reply, .. }, Outcome::Enrolled(done)) => drop(reply.send(Ok(done))),
-            (ask, _) => ask.refuse(LedgerError::CommandFailed),
-        }
-    }
-    put_back
 }

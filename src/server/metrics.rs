@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock;
 use crate::core::day::Moment;
 use crate::ledger::{Ledger, PROFILE};
-use crate::store::{Backlog, PullRow};
+use crate::store::{Backlog, PullRow, ReserveRow};
 use crate::telemetry::{Figure, gauge};
 
 /// A sender that has no profile. Whatever text it gave as its name stays out.
@@ -87,6 +87,51 @@ pub(super) fn register_pulls(ledger: &Ledger, closing: CancellationToken) {
         }
     });
 }
+
+/// Registers the gauges of what waits for a person, and keeps their figures fresh until the ledger
+/// closes.
+pub(super) fn register_reviews(ledger: &Ledger, closing: CancellationToken) {
+    let known: Arc<RwLock<Vec<ReserveRow>>> = Arc::default();
+    let gauges: [(&str, &str, &str, ReserveFigure); 5] = [
+        ("greenlane.review.claims", "1", "claims that wait for a person", |row, _| row.claims),
+        ("greenlane.review.assigned", "1", "of them those that somebody works on", |row, _| {
+            row.assigned
+        }),
+        ("greenlane.review.reserved", "fen", "what they would pay", |row, _| row.reserved.fen()),
+        ("greenlane.review.at_risk", "fen", "what was let through on top of that", |row, _| {
+            row.resting.fen()
+        }),
+        ("greenlane.review.oldest_age", "s", "since when the oldest waits", |row, now| {
+            (now.micros() - row.oldest.micros()).max(0) / 1_000_000
+        }),
+    ];
+    for (name, unit, description, figure) in gauges {
+        let known = known.clone();
+        gauge(name.to_owned(), unit, description, move || {
+            let known = known.read().expect("nobody panics while holding it");
+            let now = clock::now();
+            let plan = |row: &ReserveRow| row.plan_id.clone().unwrap_or_default();
+            known.iter().map(|row| (vec![("plan", plan(row))], figure(row, now))).collect()
+        });
+    }
+    let store = ledger.store().clone();
+    tokio::spawn(async move {
+        let mut interval = tokio::time::interval(REFRESH_EVERY);
+        loop {
+            tokio::select! {
+                _ = interval.tick() => {}
+                () = closing.cancelled() => return,
+            }
+            // What cannot be read now stays as it was; the ledger itself says what is wrong.
+            if let Ok(rows) = store.reserves().await {
+                *known.write().expect("nobody panics while holding it") = rows;
+            }
+        }
+    });
+}
+
+/// One figure of what claims under review hold.
+type ReserveFigure = fn(&ReserveRow, Moment) -> i64;
 
 /// One figure of a sender.
 type PullFigure = fn(&PullRow, Moment) -> i64;

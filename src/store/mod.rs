@@ -15,6 +15,7 @@ pub mod postgres;
 mod pulls;
 mod read;
 mod rejects;
+mod reviews;
 mod rows;
 pub mod scratch;
 mod sqlite;
@@ -36,8 +37,8 @@ pub use self::pulls::{Lease, PullProgress};
 pub use self::rejects::RejectKey;
 pub use self::rows::{
     Backlog, ClaimCursor, ClaimFilter, ClaimRow, CounterRow, Delivery, DocumentRow, EventRow,
-    FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PayoutRow, PullRow, RejectFilter, RejectRow,
-    Rows,
+    FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PastEvent, PayoutRow, PullRow, QueueCursor,
+    QueueFilter, QueueOrder, RejectFilter, RejectRow, RequestRow, ReserveRow, Rows,
 };
 pub use self::tx::Tx;
 

@@ -15,9 +15,10 @@ use crate::core::book::Book;
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::{Day, Moment};
 use crate::core::decision::{CounterKey, Counters, code};
-use crate::core::event::Event;
+use crate::core::event::{ClaimEvent, Event};
 use crate::core::money::Fen;
-use crate::core::payout::Payout;
+use crate::core::payout::{Payout, PayoutRef};
+use crate::core::review::Review;
 
 /// A claim with its decision, facts and payouts. `$from` yields the claims as `c`. A claim with
 /// several payouts comes in several rows. The joins are outer ones so that a lost row is noticed.
@@ -25,16 +26,22 @@ macro_rules! select_claims {
     ($($from:expr),+) => {
         concat!(
             "select c.lane, c.claim_no, c.member_id, c.source, c.settlement_id, c.state, \
-             c.revision, c.create_time_us, c.update_time_us, e.body as event, f.body as facts, \
-             p.number, p.kind, p.amount_fen, p.state as payout_state, \
-             p.create_time_us as payout_time_us from ",
+             c.revision, c.create_time_us, c.update_time_us, c.pend_time_us, \
+             e.body as event, d.body as decision, \
+             f.body as facts, p.number, p.kind, p.amount_fen, p.state as payout_state, \
+             p.create_time_us as payout_time_us, p.offset_lane, p.offset_claim_no, \
+             p.offset_number from ",
             $($from,)+
-            " left join event e on e.lane = c.lane and e.position = c.decision_position \
+            " left join event e on e.lane = c.lane and e.position = c.revision \
+             left join event d on d.lane = c.lane and d.position = c.decision_position \
+             and c.decision_position <> c.revision \
              left join fact f on f.lane = c.lane and f.position = c.facts_position \
              left join payout p on p.lane = c.lane and p.claim_no = c.claim_no"
         )
     };
 }
+
+pub(super) use select_claims;
 
 const BY_ID: Sql = Sql {
     sqlite: select_claims!(
@@ -92,7 +99,7 @@ const PAGE_OF_SETTLEMENT: &str = select_page!(
 );
 
 #[derive(sqlx::FromRow)]
-struct ClaimRecord {
+pub(super) struct ClaimRecord {
     lane: i32,
     claim_no: i64,
     member_id: String,
@@ -102,13 +109,19 @@ struct ClaimRecord {
     revision: i64,
     create_time_us: i64,
     update_time_us: i64,
+    pend_time_us: Option<i64>,
     event: Option<String>,
+    /// Where the decision was made before the last event.
+    decision: Option<String>,
     facts: Option<String>,
     number: Option<i32>,
     kind: Option<String>,
     amount_fen: Option<i64>,
     payout_state: Option<String>,
     payout_time_us: Option<i64>,
+    offset_lane: Option<i32>,
+    offset_claim_no: Option<i64>,
+    offset_number: Option<i64>,
 }
 
 /// The claims that exist, by id.
@@ -174,7 +187,7 @@ pub(super) async fn page(
 }
 
 /// Rows to claims, by id. The rows of one claim need not lie together.
-fn assemble(rows: Vec<ClaimRecord>) -> Result<Vec<Claim>, StoreError> {
+pub(super) fn assemble(rows: Vec<ClaimRecord>) -> Result<Vec<Claim>, StoreError> {
     let mut claims: BTreeMap<ClaimId, Claim> = BTreeMap::new();
     for mut row in rows {
         let id = ClaimId { lane: lane(row.lane, "claim")?, number: row.claim_no };
@@ -194,9 +207,7 @@ fn assemble(rows: Vec<ClaimRecord>) -> Result<Vec<Claim>, StoreError> {
 impl ClaimRecord {
     fn claim(&mut self, id: ClaimId) -> Result<Claim, StoreError> {
         let corrupt = |table| move || StoreError::corrupt(table, format!("of claim {id}"));
-        let event = self.event.take().ok_or_else(corrupt("event"))?;
-        let event = serde_json::from_str(&event).map_err(|_| corrupt("event")())?;
-        let Event::Claim(event) = event else { return Err(corrupt("event")()) };
+        let event = claim_event(self.event.take()).ok_or_else(corrupt("event"))?;
         let facts = self.facts.take().ok_or_else(corrupt("fact"))?;
         let facts: crate::core::settlement::Settlement =
             serde_json::from_str(&facts).map_err(|_| corrupt("fact")())?;
@@ -206,16 +217,25 @@ impl ClaimRecord {
         if facts.settlement_id != self.settlement_id || facts.source != self.source {
             return Err(corrupt("fact")());
         }
-        let person_unclear = event.person_unclear;
-        let reversal = event.reversal.clone();
+        let (person_unclear, moved_to) = (event.person_unclear, event.moved_to);
+        let (reversal, review) = (event.reversal.clone(), event.review.clone());
+        let since = self.pend_time_us.map(Moment::from_micros);
+        let review = Review { since, ..review };
+        let has_earlier = event.figures.is_some();
         let mut evaluation = event.into_evaluation();
         evaluation.state = named(&self.state).ok_or_else(corrupt("claim"))?;
+        if has_earlier {
+            let earlier = claim_event(self.decision.take()).ok_or_else(corrupt("event"))?;
+            evaluation.decision = earlier.decision;
+        }
         Ok(Claim {
             id,
             member_id: std::mem::take(&mut self.member_id),
             settlement: Arc::new(facts),
             person_unclear,
             reversal,
+            moved_to,
+            review,
             evaluation,
             payouts: Vec::new(),
             create_time: Moment::from_micros(self.create_time_us),
@@ -233,6 +253,16 @@ impl ClaimRecord {
                 amount: Fen::new(self.amount_fen?)?,
                 state: named(self.payout_state.as_deref()?)?,
                 create_time: Moment::from_micros(self.payout_time_us?),
+                offset_with: match self.offset_number {
+                    None => None,
+                    Some(number) => Some(PayoutRef {
+                        claim: ClaimId {
+                            lane: self.offset_lane?.try_into().ok()?,
+                            number: self.offset_claim_no?,
+                        },
+                        number: number.try_into().ok()?,
+                    }),
+                },
             })
         };
         let corrupt = || StoreError::corrupt("payout", format!("{id}/{number}"));
@@ -240,14 +270,24 @@ impl ClaimRecord {
     }
 }
 
+/// The event of a claim from its stored bytes.
+fn claim_event(body: Option<String>) -> Option<ClaimEvent> {
+    match serde_json::from_str(&body?).ok()? {
+        Event::Claim(event) => Some(*event),
+        Event::Member(_) | Event::Document(_) | Event::Merge(_) => None,
+    }
+}
+
 const BOOKS: Sql = Sql {
-    sqlite: "select m.lane, m.member_id, m.has_voids, f.body as roster, c.plan_id, c.period_start, \
+    sqlite: "select m.lane, m.member_id, m.has_voids, m.receivable_fen, m.merged_into, \
+             f.body as roster, c.plan_id, c.period_start, \
              c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen, c.days \
              from jsonb_each($1) k \
              cross join member m on m.lane = k.value ->> 0 and m.member_id = k.value ->> 1 \
              left join fact f on f.lane = m.lane and f.position = m.facts_position \
              left join counter c on c.lane = m.lane and c.member_id = m.member_id",
-    postgres: "select m.lane, m.member_id, m.has_voids, f.body as roster, c.plan_id, c.period_start, \
+    postgres: "select m.lane, m.member_id, m.has_voids, m.receivable_fen, m.merged_into, \
+             f.body as roster, c.plan_id, c.period_start, \
                c.responsibility, c.deductible_fen, c.burden_fen, c.paid_fen, c.days \
                from unnest($1::int[], $2::text[]) k (lane, member_id) \
                join member m on m.lane = k.lane and m.member_id = k.member_id \
@@ -260,6 +300,8 @@ struct BookRecord {
     lane: i32,
     member_id: String,
     has_voids: i32,
+    receivable_fen: i64,
+    merged_into: Option<String>,
     roster: Option<String>,
     plan_id: Option<String>,
     period_start: Option<String>,
@@ -289,6 +331,9 @@ pub(super) async fn books(
                 book.is_recorded = true;
                 book.is_full = false;
                 book.has_voids = row.has_voids != 0;
+                let owed = Fen::new(row.receivable_fen);
+                book.receivable = owed.ok_or_else(|| StoreError::corrupt("member", corrupt()))?;
+                book.merged_into = row.merged_into;
                 book.roster = Arc::new(roster);
                 new.insert(book)
             }

@@ -5,7 +5,11 @@ use std::sync::Arc;
 use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::day::{Day, Moment};
 use crate::core::decision::{CounterKey, Counters};
+use crate::core::event::ClaimEvent;
+use crate::core::money::Fen;
 use crate::core::payout::Payout;
+use crate::core::review::Texts;
+use crate::core::route::ReasonCode;
 
 /// Where a lane's log ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +86,9 @@ pub struct ClaimRow {
     pub claim: Arc<Claim>,
     /// Where its facts lie now; `None` where they lay before. A new claim needs one.
     pub facts_position: Option<i64>,
-    /// The position of its event, which carries its decision.
+    /// Where its decision lies now; `None` where it lay before.
+    pub decision_position: Option<i64>,
+    /// The position of its event.
     pub revision: i64,
 }
 
@@ -97,6 +103,10 @@ pub struct MemberRow {
     pub facts_position: Option<i64>,
     /// Whether a settlement of the member was reversed in this batch. It stays known for ever.
     pub has_voids: bool,
+    /// What it owes and the next payouts are to be set off against.
+    pub receivable: Fen,
+    /// The member that it proved to be.
+    pub merged_into: Option<String>,
     /// When it changed.
     pub time: Moment,
 }
@@ -135,12 +145,27 @@ pub struct Rows {
     pub facts: Vec<FactRow>,
     /// Claims that are new or changed.
     pub claims: Vec<ClaimRow>,
+    /// Claims that changed again, with the position of the event before.
+    pub earlier: Vec<(ClaimId, i64)>,
     /// Members that are new or changed.
     pub members: Vec<MemberRow>,
     /// Counters that are new or changed.
     pub counters: Vec<CounterRow>,
     /// Payouts that are new or changed.
     pub payouts: Vec<PayoutRow>,
+}
+
+/// A request that was carried out.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RequestRow {
+    /// The id that its caller chose, a UUID.
+    pub request_id: String,
+    /// SHA-256 of what was asked, in hex.
+    pub digest: String,
+    /// The claim it was about.
+    pub claim_id: ClaimId,
+    /// The events that it made: the first and the last position.
+    pub positions: (i64, i64),
 }
 
 /// A published document.
@@ -187,6 +212,96 @@ pub struct ClaimFilter {
     pub created_from: Option<Moment>,
     /// That came in before this time.
     pub created_until: Option<Moment>,
+}
+
+/// Which claims that wait for a person are asked for. `None` asks for all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct QueueFilter {
+    /// In this state: `PENDED` or `INFORMATION_REQUESTED`.
+    pub state: Option<ClaimState>,
+    /// Decided under this plan.
+    pub plan_id: Option<String>,
+    /// From this hospital.
+    pub hospital_code: Option<String>,
+    /// With this reason among others.
+    pub reason: Option<ReasonCode>,
+    /// On which this person works.
+    pub assignee: Option<String>,
+    /// On which nobody works.
+    pub only_free: bool,
+    /// That would pay so much or more.
+    pub amount_min: Option<Fen>,
+    /// That would pay so much or less.
+    pub amount_max: Option<Fen>,
+    /// Which come first.
+    pub order: QueueOrder,
+}
+
+/// Which claims of the queue come first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum QueueOrder {
+    /// Those that have waited longest.
+    #[default]
+    Age,
+    /// Those that would pay most.
+    Amount,
+}
+
+impl QueueOrder {
+    /// What the order is by: µs since it waits, or fen.
+    pub fn key(self, claim: &Claim) -> i64 {
+        match self {
+            QueueOrder::Age => claim.review.since.map_or(0, Moment::micros),
+            QueueOrder::Amount => claim.payout().fen(),
+        }
+    }
+
+    pub(super) fn sort_key(self, claim: &Claim) -> i64 {
+        match self {
+            QueueOrder::Age => self.key(claim),
+            QueueOrder::Amount => -self.key(claim),
+        }
+    }
+}
+
+/// The last claim of a page of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueCursor {
+    /// [`QueueOrder::key`] of that claim.
+    pub key: i64,
+    /// Its id.
+    pub id: ClaimId,
+}
+
+/// What claims under review hold of one plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReserveRow {
+    /// The plan; none: claims without a figure.
+    pub plan_id: Option<String>,
+    /// How many claims wait.
+    pub claims: i64,
+    /// What they would pay.
+    pub reserved: Fen,
+    /// Since when the oldest waits.
+    pub oldest: Moment,
+    /// On how many somebody works.
+    pub assigned: i64,
+    /// What was let through behind them, for the same members: it is decided again when they are
+    /// denied or approved with another amount.
+    pub resting: Fen,
+}
+
+/// One event of a claim, with the words of a person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PastEvent {
+    /// The position in its lane.
+    pub position: i64,
+    /// When it was recorded.
+    pub time: Moment,
+    /// What happened.
+    pub event: ClaimEvent,
+    /// The words of a person.
+    pub texts: Option<Texts>,
 }
 
 /// The last claim of a page. The order is by time, then by id.

@@ -150,7 +150,7 @@ impl Tx {
                 }
             )+};
         }
-        each!(heads, events, facts, claims, members, counters, payouts);
+        each!(heads, events, facts, claims, earlier, members, counters, payouts);
         Ok(())
     }
 
@@ -169,6 +169,18 @@ impl Tx {
         }
         let hashes: Vec<&str> = rows.iter().map(|(hash, _)| hash.as_str()).collect();
         let outcome = read::identities(self.next(), &hashes).await;
+        self.done(outcome)
+    }
+
+    /// Which member each of these identity hashes means: `(hash, member_id)`, as far as known.
+    pub async fn identities(
+        &mut self,
+        hashes: &[&str],
+    ) -> Result<Vec<(String, String)>, StoreError> {
+        if hashes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcome = read::identities(self.next(), hashes).await;
         self.done(outcome)
     }
 

@@ -5,7 +5,10 @@ use super::error::StoreError;
 use super::rows::{
     ClaimRow, CounterRow, EventRow, FactRow, KeyRow, LaneHead, MemberRow, PayoutRow,
 };
+use crate::core::claim::ClaimId;
+use crate::core::day::Moment;
 use crate::core::decision::code;
+use crate::core::route::Reason;
 
 const HEADS: Sql = Sql {
     sqlite: "update lane set position = v.value ->> 1, hash = v.value ->> 2, \
@@ -68,7 +71,7 @@ macro_rules! upsert_claims {
             "insert into claim (lane, claim_no, member_id, source, settlement_id, visit_id, \
              hospital_code, invoice_no, plan_id, plan_version, attribution_date, state, route, \
              payout_fen, facts_position, decision_position, revision, create_time_us, \
-             update_time_us) ",
+             update_time_us, assignee, pend_time_us, reason_codes) ",
             $from,
             " on conflict (lane, claim_no) do update set \
              visit_id = excluded.visit_id, hospital_code = excluded.hospital_code, \
@@ -76,8 +79,11 @@ macro_rules! upsert_claims {
              plan_version = excluded.plan_version, attribution_date = excluded.attribution_date, \
              state = excluded.state, route = excluded.route, payout_fen = excluded.payout_fen, \
              facts_position = coalesce(nullif(excluded.facts_position, 0), claim.facts_position), \
-             decision_position = excluded.decision_position, revision = excluded.revision, \
-             update_time_us = excluded.update_time_us"
+             decision_position = \
+             coalesce(nullif(excluded.decision_position, 0), claim.decision_position), \
+             revision = excluded.revision, update_time_us = excluded.update_time_us, \
+             assignee = excluded.assignee, pend_time_us = excluded.pend_time_us, \
+             reason_codes = excluded.reason_codes"
         )
     };
 }
@@ -86,20 +92,22 @@ const CLAIMS: Sql = Sql {
     sqlite: upsert_claims!(
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
-         value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 15, value ->> 16, \
-         value ->> 17 from jsonb_each($1) where true"
+         value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16, value ->> 17, \
+         value ->> 18, value ->> 19, value ->> 20, value ->> 21 from jsonb_each($1) where true"
     ),
     postgres: upsert_claims!(
         "select v.lane, v.claim_no, v.member_id, v.source, v.settlement_id, v.visit_id, \
          v.hospital_code, v.invoice_no, v.plan_id, v.plan_version, v.attribution_date, v.state, \
-         v.route, v.payout_fen, v.facts_position, v.revision, v.revision, v.create_time_us, \
-         v.update_time_us \
+         v.route, v.payout_fen, v.facts_position, v.decision_position, v.revision, \
+         v.create_time_us, v.update_time_us, v.assignee, v.pend_time_us, v.reason_codes \
          from unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], \
          $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], \
-         $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[]) \
+         $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], \
+         $19::bigint[], $20::text[], $21::bigint[], $22::text[]) \
          v (lane, claim_no, member_id, source, settlement_id, visit_id, hospital_code, \
          invoice_no, plan_id, plan_version, attribution_date, state, route, payout_fen, \
-         facts_position, revision, create_time_us, update_time_us)"
+         facts_position, decision_position, revision, create_time_us, update_time_us, assignee, \
+         pend_time_us, reason_codes)"
     ),
 };
 
@@ -120,10 +128,34 @@ pub(super) async fn claims(conn: Conn<'_>, rows: &[ClaimRow]) -> Result<(), Stor
         code(&row.claim.evaluation.route),
         row.claim.payout().fen(),
         row.facts_position.unwrap_or(0),
+        row.decision_position.unwrap_or(0),
         row.revision,
         row.claim.create_time.micros(),
         row.claim.update_time.micros(),
+        row.claim.review.assignee.as_deref(),
+        row.claim.review.since.map(Moment::micros),
+        reason_codes(&row.claim.evaluation.reasons),
     ])?;
+    Ok(())
+}
+
+/// Each code between commas, so that one can be looked for as it is.
+fn reason_codes(reasons: &[Reason]) -> String {
+    let codes = reasons.iter().map(|reason| code(&reason.code) + ",");
+    let codes: String = codes.collect();
+    if codes.is_empty() { codes } else { format!(",{codes}") }
+}
+
+const EARLIER: Sql = Sql {
+    sqlite: "insert into claim_event (lane, claim_no, position) \
+             select value ->> 0, value ->> 1, value ->> 2 from jsonb_each($1)",
+    postgres: "insert into claim_event (lane, claim_no, position) \
+               select * from unnest($1::int[], $2::bigint[], $3::bigint[])",
+};
+
+/// Where claims that change again were before.
+pub(super) async fn earlier(conn: Conn<'_>, rows: &[(ClaimId, i64)]) -> Result<(), StoreError> {
+    bulk!(write EARLIER, conn, rows, |row| [i32::from(row.0.lane), row.0.number, row.1])?;
     Ok(())
 }
 
@@ -131,32 +163,36 @@ macro_rules! upsert_members {
     ($from:expr) => {
         concat!(
             "insert into member (lane, member_id, facts_position, create_time_us, \
-             update_time_us, has_voids) ",
+             update_time_us, has_voids, receivable_fen, merged_into) ",
             $from,
             " on conflict (lane, member_id) do update set \
              facts_position = coalesce(nullif(excluded.facts_position, 0), member.facts_position), \
              update_time_us = excluded.update_time_us, \
-             has_voids = case when excluded.has_voids = 1 then 1 else member.has_voids end"
+             has_voids = case when excluded.has_voids = 1 then 1 else member.has_voids end, \
+             receivable_fen = excluded.receivable_fen, merged_into = excluded.merged_into"
         )
     };
 }
 
 const MEMBERS: Sql = Sql {
     sqlite: upsert_members!(
-        "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, value ->> 4 \
-         from jsonb_each($1) where true"
+        "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 3, value ->> 4, \
+         value ->> 5, value ->> 6 from jsonb_each($1) where true"
     ),
     postgres: upsert_members!(
-        "select v.lane, v.member_id, v.facts_position, v.time_us, v.time_us, v.has_voids \
-         from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::int[]) \
-         v (lane, member_id, facts_position, time_us, has_voids)"
+        "select v.lane, v.member_id, v.facts_position, v.time_us, v.time_us, v.has_voids, \
+         v.receivable_fen, v.merged_into \
+         from unnest($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::int[], \
+         $6::bigint[], $7::text[]) \
+         v (lane, member_id, facts_position, time_us, has_voids, receivable_fen, merged_into)"
     ),
 };
 
 pub(super) async fn members(conn: Conn<'_>, rows: &[MemberRow]) -> Result<(), StoreError> {
     bulk!(write MEMBERS, conn, rows, |row| [
         i32::from(row.lane), row.member_id.as_str(), row.facts_position.unwrap_or(0),
-        row.time.micros(), i32::from(row.has_voids),
+        row.time.micros(), i32::from(row.has_voids), row.receivable.fen(),
+        row.merged_into.as_deref(),
     ])?;
     Ok(())
 }
@@ -203,9 +239,12 @@ pub(super) async fn counters(conn: Conn<'_>, rows: &[CounterRow]) -> Result<(), 
 macro_rules! upsert_payouts {
     ($from:expr) => {
         concat!(
-            "insert into payout (lane, claim_no, number, kind, amount_fen, state, create_time_us) ",
+            "insert into payout (lane, claim_no, number, kind, amount_fen, state, create_time_us, \
+             offset_lane, offset_claim_no, offset_number) ",
             $from,
-            " on conflict (lane, claim_no, number) do update set state = excluded.state"
+            " on conflict (lane, claim_no, number) do update set state = excluded.state, \
+             amount_fen = excluded.amount_fen, offset_lane = excluded.offset_lane, offset_claim_no = excluded.offset_claim_no, \
+             offset_number = excluded.offset_number"
         )
     };
 }
@@ -213,11 +252,11 @@ macro_rules! upsert_payouts {
 const PAYOUTS: Sql = Sql {
     sqlite: upsert_payouts!(
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
-         value ->> 6 from jsonb_each($1) where true"
+         value ->> 6, value ->> 7, value ->> 8, value ->> 9 from jsonb_each($1) where true"
     ),
     postgres: upsert_payouts!(
         "select * from unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::bigint[], \
-         $6::text[], $7::bigint[])"
+         $6::text[], $7::bigint[], $8::int[], $9::bigint[], $10::bigint[])"
     ),
 };
 
@@ -230,6 +269,9 @@ pub(super) async fn payouts(conn: Conn<'_>, rows: &[PayoutRow]) -> Result<(), St
         row.payout.amount.fen(),
         code(&row.payout.state),
         row.payout.create_time.micros(),
+        row.payout.offset_with.map(|with| i32::from(with.claim.lane)),
+        row.payout.offset_with.map(|with| with.claim.number),
+        row.payout.offset_with.map(|with| i64::from(with.number)),
     ])?;
     Ok(())
 }

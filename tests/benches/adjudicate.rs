@@ -83,7 +83,7 @@ fn decide(settlement: &Settlement, plan: &Plan, counters: &CounterBook) -> Decis
     let roster = Roster::default();
     let day = settlement.discharge_date.unwrap_or(Day::EARLIEST);
     let burden = settlement.burden().unwrap_or_default();
-    let case = Case { settlement, roster: &roster, burden, day, received: day };
+    let case = Case { settlement, roster: &roster, burden, day, received: day, award: None };
     adjudicate(case, plan, &Usage::new(counters))
 }
 

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use greenlane::core::book::{Book, Cause, Command, Effect};
+use greenlane::core::book::{Because, Book, Cause, Command, Departure, Effect};
 use greenlane::core::claim::{Claim, ClaimId};
 use greenlane::core::day::Moment;
 use greenlane::core::decision::{CounterKey, Counters};
-use greenlane::core::event::{ClaimEvent, Event, event_hash, facts_digest};
+use greenlane::core::event::{ClaimEvent, Event, MergeEvent, event_hash, facts_digest};
 use greenlane::core::member::Roster;
 use greenlane::core::plan::document;
 use greenlane::core::plan::{Plan, Plans};
@@ -51,18 +51,18 @@ impl Audit {
 pub(crate) async fn audit(database: &Database) -> Audit {
     let (lanes, facts) = chains(database).await;
     let documents = documents(database).await;
+    let mut replay = Replay {
+        logs: &lanes,
+        lanes: lanes.iter().map(|_| LaneReplay::default()).collect(),
+        documents: &documents,
+        facts: &facts,
+        departures: BTreeMap::new(),
+    };
+    replay.run();
     let mut books = BTreeMap::new();
-    for (lane, log) in (0..).zip(&lanes) {
-        let mut replay = Replay {
-            lane,
-            plans: Plans::default(),
-            documents: &documents,
-            books: BTreeMap::new(),
-            facts: &facts,
-        };
-        replay.run(log);
-        assert_eq!(replay.plans.all().count(), documents.len(), "lane {lane} names every plan");
-        for (member, book) in replay.books {
+    for (lane, replayed) in (0..).zip(replay.lanes) {
+        assert_eq!(replayed.plans.all().count(), documents.len(), "lane {lane} names every plan");
+        for (member, book) in replayed.books {
             assert!(books.insert(member, (lane, book)).is_none(), "a member has one lane");
         }
     }
@@ -132,9 +132,9 @@ async fn facts(database: &Database) -> Facts {
     let mut facts = Facts::new();
     for (lane, position, salt, body, event) in rows {
         let digest = match serde_json::from_str(&event).unwrap() {
-            Event::Claim(claim) => claim.facts,
+            Event::Claim(claim) => claim.facts.or(claim.texts),
             Event::Member(member) => Some(member.facts),
-            Event::Document(_) => None,
+            Event::Document(_) | Event::Merge(_) => None,
         };
         assert_eq!(digest, Some(facts_digest(&salt, &body)), "facts of {lane}/{position}");
         facts.insert((u16::try_from(lane).unwrap(), position), body);
@@ -153,81 +153,148 @@ async fn documents(database: &Database) -> BTreeMap<String, Arc<Plan>> {
     rows.into_iter().map(read).collect()
 }
 
-/// A lane lived again from its log alone.
+/// The lanes lived again from their logs alone. Each by itself, but one that takes in a member of
+/// another waits until that one has let go of it.
 struct Replay<'a> {
-    lane: u16,
-    plans: Plans,
+    logs: &'a [Vec<Logged>],
+    lanes: Vec<LaneReplay>,
     documents: &'a BTreeMap<String, Arc<Plan>>,
-    books: BTreeMap<String, Book>,
     facts: &'a Facts,
+    /// What left a member, by lane and position of its event.
+    departures: BTreeMap<(u16, i64), Arc<Departure>>,
+}
+
+#[derive(Default)]
+struct LaneReplay {
+    at: usize,
+    plans: Plans,
+    books: BTreeMap<String, Book>,
 }
 
 impl Replay<'_> {
-    /// Gives each cause to a fresh book; what the book answers is what follows in the log.
-    fn run(&mut self, log: &[Logged]) {
-        let mut at = 0;
-        while let Some(first) = log.get(at) {
-            let (member, command) = match &first.event {
-                Event::Document(document) if document.document != "plan" => {
-                    at += 1;
-                    continue;
-                }
-                Event::Document(document) => {
-                    self.plans.publish(self.documents[&document.hash].clone());
-                    at += 1;
-                    continue;
-                }
-                Event::Member(it) => {
-                    let roster: Roster = self.read(first.position);
-                    // Nobody imports an empty roster: a settlement's person was seen first.
-                    if roster == Roster::default() {
-                        (it.member.clone(), self.submit(&log[at + 1]))
-                    } else {
-                        (it.member.clone(), Command::Enrol { import: Arc::new(roster) })
-                    }
-                }
-                Event::Claim(it) => (it.member.clone(), self.submit(first)),
-            };
-            let mut book = self.books.remove(&member).unwrap_or_else(|| Book::new(member.clone()));
-            let effects = book.apply(&command, first.time, &self.plans);
-            let effects = effects.expect("what was recorded is not refused");
-            assert!(!effects.is_empty(), "what was recorded twice: {:?}", first.event);
-            for effect in effects {
-                self.follow(&mut book, effect, &log[at]);
-                at += 1;
-            }
-            self.books.insert(member, book);
+    fn run(&mut self) {
+        for lane in 0..u16::try_from(self.logs.len()).unwrap() {
+            while self.step(lane) {}
         }
     }
 
-    fn submit(&self, logged: &Logged) -> Command {
+    /// Gives the next cause of a lane to a fresh book; what the book answers is what follows in the
+    /// log. `false` at its end.
+    fn step(&mut self, lane: u16) -> bool {
+        let index = usize::from(lane);
+        let log = &self.logs[index];
+        let at = self.lanes[index].at;
+        let Some(first) = log.get(at) else { return false };
+        let mut next = at;
+        let (member, command) = match &first.event {
+            Event::Document(document) => {
+                if document.document == "plan" {
+                    let plan = self.documents[&document.hash].clone();
+                    self.lanes[index].plans.publish(plan);
+                }
+                self.lanes[index].at += 1;
+                return true;
+            }
+            Event::Merge(it) => match it.closed {
+                None => (it.member.clone(), self.leave(lane, first.position, it, &log[at + 1..])),
+                Some((from, position)) => {
+                    // The marker itself is no effect.
+                    next += 1;
+                    while !self.departures.contains_key(&(from, position)) {
+                        assert!(self.step(from), "the other lane let go of the member");
+                    }
+                    let departure = self.departures[&(from, position)].clone();
+                    (it.into.clone(), Command::Join { departure })
+                }
+            },
+            Event::Member(it) => {
+                let roster: Roster = self.read(lane, first.position);
+                // Nobody imports an empty roster: a settlement's person was seen first.
+                if roster == Roster::default() {
+                    (it.member.clone(), self.command(lane, &log[at + 1]))
+                } else {
+                    (it.member.clone(), Command::Enrol { import: Arc::new(roster) })
+                }
+            }
+            Event::Claim(it) => (it.member.clone(), self.command(lane, first)),
+        };
+        let replay = &mut self.lanes[index];
+        let mut book = replay.books.remove(&member).unwrap_or_else(|| Book::new(member.clone()));
+        let effects = book.apply(&command, first.time, &replay.plans);
+        let effects = effects.expect("what was recorded is not refused");
+        assert!(!effects.is_empty(), "what was recorded twice: {:?}", first.event);
+        for effect in effects {
+            self.follow(lane, &mut book, effect, &log[next]);
+            next += 1;
+        }
+        let replay = &mut self.lanes[index];
+        replay.books.insert(member, book);
+        replay.at = next;
+        true
+    }
+
+    fn leave(&mut self, lane: u16, position: i64, merge: &MergeEvent, rest: &[Logged]) -> Command {
+        let moved = |logged: &Logged| match &logged.event {
+            Event::Claim(it) if it.cause == Cause::Moved && it.member == merge.member => {
+                Some((ClaimId { lane, number: it.claim }, it.moved_to?))
+            }
+            _ => None,
+        };
+        let numbers: BTreeMap<ClaimId, ClaimId> = rest.iter().map_while(moved).collect();
+        let book = &self.lanes[usize::from(lane)].books[&merge.member];
+        let departure = book.departure(&numbers, merge.cleared.clone());
+        self.departures.insert((lane, position), Arc::new(departure));
+        Command::Leave {
+            into: merge.into.clone(),
+            numbers: Arc::new(numbers),
+            cleared: merge.cleared.clone(),
+        }
+    }
+
+    fn command(&self, lane: u16, logged: &Logged) -> Command {
         let Event::Claim(event) = &logged.event else { panic!("a claim follows its member") };
+        let claim_id = ClaimId { lane, number: event.claim };
+        if event.because == Some(Because::Plan) {
+            return Command::Publish;
+        }
         assert_ne!(event.cause, Cause::Redecided, "a redecision follows its cause");
+        if let Some(act) = &event.act {
+            let texts = event.texts.as_ref().map(|_| self.read(lane, logged.position));
+            let texts = Arc::new(texts.unwrap_or_default());
+            return Command::Review { claim_id, act: act.clone(), texts };
+        }
         if let Some(reversal) = &event.reversal {
             assert_eq!(event.cause, Cause::Reversed);
             return Command::FollowUp(FollowUp::Reversal(reversal.clone()));
         }
         Command::Submit {
-            claim_id: ClaimId { lane: self.lane, number: event.claim },
-            settlement: Arc::new(self.read(logged.position)),
+            claim_id,
+            settlement: Arc::new(self.read(lane, logged.position)),
             person_unclear: event.person_unclear,
         }
     }
 
-    fn read<T: serde::de::DeserializeOwned>(&self, position: i64) -> T {
-        serde_json::from_str(&self.facts[&(self.lane, position)]).unwrap()
+    fn read<T: serde::de::DeserializeOwned>(&self, lane: u16, position: i64) -> T {
+        serde_json::from_str(&self.facts[&(lane, position)]).unwrap()
     }
 
     /// What the replay does is what was recorded, to the last step and counter.
-    fn follow(&self, book: &mut Book, effect: Effect, logged: &Logged) {
+    fn follow(&self, lane: u16, book: &mut Book, effect: Effect, logged: &Logged) {
         match (effect, &logged.event) {
             (Effect::Member(roster), Event::Member(event)) => {
                 assert_eq!(event.member, book.member_id);
-                assert_eq!(*roster, self.read(logged.position));
+                assert_eq!(*roster, self.read(lane, logged.position));
             }
-            (Effect::Claim(change), Event::Claim(event)) => {
+            (Effect::Merged { into, .. }, Event::Merge(event)) => assert_eq!(into, event.into),
+            (Effect::Claim(mut change), Event::Claim(event)) => {
+                let known = book.claims.iter().find(|known| known.id == change.claim.id);
+                let revision = known.map_or(0, |known| known.revision);
+                if revision > change.claim.revision {
+                    Arc::make_mut(&mut change.claim).revision = revision;
+                }
                 assert_eq!(change.facts_changed, event.facts.is_some());
-                assert_eq!(ClaimEvent::of(&change, event.facts.clone()), **event);
+                let (facts, texts) = (event.facts.clone(), event.texts.clone());
+                assert_eq!(ClaimEvent::of(&change, facts, texts), **event);
                 let known = book.claims.iter_mut().find(|known| known.id == change.claim.id);
                 let recorded = Claim { revision: logged.position, ..(*change.claim).clone() };
                 *known.unwrap() = Arc::new(recorded);
@@ -262,8 +329,11 @@ async fn keys(database: &Database, claims: &BTreeMap<ClaimId, Claim>) {
         let (source, id) = (claim.settlement.source.clone(), &claim.settlement.settlement_id);
         (source, id.clone(), i32::from(claim.id.lane), claim.id.number, claim.member_id.clone())
     };
-    assert_eq!(count, claims.len(), "one key for each claim");
-    assert_eq!(stored, claims.values().map(of_claim).collect());
+    // The key of a claim that moved is that of the one in its place.
+    let keyed = claims.values().filter(|claim| claim.moved_to.is_none());
+    let keyed: BTreeSet<_> = keyed.map(of_claim).collect();
+    assert_eq!(count, keyed.len(), "one key for each claim");
+    assert_eq!(stored, keyed);
 }
 
 /// Members and counters are what the logs add up to.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::StreamExt;
-use greenlane::ledger::{Identity, Ledger, LedgerError, Mode};
+use greenlane::ledger::{Identity, ImpactBound, Ledger, LedgerError, Mode};
 
 use crate::audit::audit;
 use crate::support::{Database, Dice, on_own_postgres};
@@ -34,7 +34,7 @@ async fn call(ledger: Ledger, caller: Caller) -> bool {
             of(Mode::Preview).await.unwrap();
         }
         if number % 37 == 0 {
-            ledger.publish(another_plan(number), Mode::Preview).await.unwrap();
+            ledger.publish(another_plan(number), Mode::Preview, ImpactBound::NONE).await.unwrap();
         }
         let submitted = of(Mode::Record).await.unwrap();
         assert!(!submitted.replayed);

@@ -3,6 +3,9 @@
 use crate::process::{DIRECTORY_KEY, Process, run};
 use crate::serving::on_sqlite;
 
+mod impact;
+mod review;
+
 const PLAN: &str = "deploy/plans/qingdao-rongjun.toml";
 const ROSTER: &str = "deploy/demo/roster.ndjson";
 

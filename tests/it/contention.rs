@@ -8,7 +8,7 @@ use greenlane::core::claim::ClaimState;
 use greenlane::core::day::Moment;
 use greenlane::core::event::Event;
 use greenlane::core::route::ReasonCode;
-use greenlane::ledger::{Ledger, LedgerError, Mode, Pending, Queue, Submitted};
+use greenlane::ledger::{ImpactBound, Ledger, LedgerError, Mode, Pending, Queue, Submitted};
 use tokio::task::JoinSet;
 
 use crate::audit::audit;
@@ -292,7 +292,9 @@ async fn publishing_while_submits_run_disturbs_nobody_and_reaches_every_lane() {
         for number in 0..VERSIONS {
             let ledger = &ledgers[usize::try_from(number).unwrap() % ledgers.len()];
             let document = version(&format!("next.{number}"), &format!("{}-01-01", 2100 + number));
-            assert!(!ledger.publish(document, Mode::Record).await.unwrap().unchanged);
+            assert!(
+                !ledger.publish(document, Mode::Record, ImpactBound::NONE).await.unwrap().unchanged
+            );
         }
         done.send(true).unwrap();
         let count: usize = callers.join_all().await.into_iter().sum();
@@ -321,7 +323,9 @@ async fn a_version_published_by_one_server_binds_all_at_once() {
         let (left, right) = first_and_last(ledgers);
         for year in 2030..2042 {
             let (next, start_date) = (format!("next.{year}"), format!("{year}-01-01"));
-            left.publish(version(&next, &start_date), Mode::Record).await.unwrap();
+            left.publish(version(&next, &start_date), Mode::Record, ImpactBound::NONE)
+                .await
+                .unwrap();
             let submits = (0..PERSONS).map(|person| {
                 let mut stay = stay(person, &format!("s{year}-{person}"), 100);
                 stay.settle_time = Moment::parse_local(&format!("{year}-03-15 10:15:06"));
@@ -352,7 +356,10 @@ async fn a_version_published_by_all_at_once_is_published_once() {
                 let ledger = if copy % 2 == 0 { left } else { right };
                 async move {
                     loop {
-                        match ledger.publish(document.clone(), Mode::Record).await {
+                        match ledger
+                            .publish(document.clone(), Mode::Record, ImpactBound::NONE)
+                            .await
+                        {
                             Err(LedgerError::Contended) => {}
                             answer => return answer,
                         }

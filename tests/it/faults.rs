@@ -10,7 +10,7 @@ use greenlane::clock;
 use greenlane::core::day::Moment;
 use greenlane::core::money::Fen;
 use greenlane::core::settlement::Settlement;
-use greenlane::ledger::{Ledger, LedgerError, Mode, Pending, Queue};
+use greenlane::ledger::{ImpactBound, Ledger, LedgerError, Mode, Pending, Queue};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -200,7 +200,7 @@ async fn a_writer_that_dies_is_started_again_and_its_callers_repeat() {
     const DEATHS: u32 = 8;
     on_every_backend(async |database| {
         let ledger = start_ledger_with(&database, breakable_clock).await;
-        ledger.publish(shipped_plan(), Mode::Record).await.unwrap();
+        ledger.publish(shipped_plan(), Mode::Record, ImpactBound::NONE).await.unwrap();
         enrol(&ledger, 0..PERSONS).await;
         let mut load = load(std::slice::from_ref(&ledger), STAYS_EACH);
         for death in 0..DEATHS {

@@ -4,6 +4,7 @@
 mod audit;
 mod bench;
 mod cancellation;
+mod changes;
 mod cli;
 mod concurrency;
 mod contention;

@@ -4,15 +4,16 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use greenlane::core::book::{Book, Command, Effect};
+use greenlane::core::book::{Because, Book, Command, Effect};
 use greenlane::core::claim::{Claim, ClaimId};
 use greenlane::core::day::Moment;
 use greenlane::core::decision::{Decision, Denial, code};
 use greenlane::core::explain;
 use greenlane::core::plan::{Plans, document};
-use greenlane::ledger::Mode;
+use greenlane::ledger::{ImpactBound, Mode};
 
 mod file;
+mod later;
 
 use file::{ClaimTable, Scenario, fen};
 
@@ -65,10 +66,10 @@ async fn the_ledger_decides_every_scenario_alike_and_a_quote_is_what_is_paid() {
             NOW.store(first.micros(), Ordering::SeqCst);
             let ledger = start_ledger_with(&database, now).await;
             for document in scenario.documents() {
-                ledger.publish(document, Mode::Record).await.unwrap();
+                ledger.publish(document, Mode::Record, ImpactBound::NONE).await.unwrap();
             }
             let roster = scenario.roster(&plan_id(&scenario));
-            ledger.enrol(roster).await.unwrap().outcome().await.unwrap();
+            ledger.enrol(roster, Mode::Record).await.unwrap().outcome().await.unwrap();
             for (table, by_engine) in scenario.claims.iter().zip(decided(&scenario)) {
                 let at = || format!("{}, {}", scenario.name, table.id);
                 NOW.store(table.received().micros(), Ordering::SeqCst);
@@ -91,6 +92,10 @@ async fn the_ledger_decides_every_scenario_alike_and_a_quote_is_what_is_paid() {
 /// The claims of a scenario as the member's book decides them. Deciding all of them again changes
 /// nothing.
 fn decided(scenario: &Scenario) -> Vec<Arc<Claim>> {
+    lived(scenario).0
+}
+
+fn lived(scenario: &Scenario) -> (Vec<Arc<Claim>>, Book, Plans) {
     let mut plans = Plans::default();
     for text in scenario.documents() {
         let plan = document::read(&text);
@@ -110,15 +115,17 @@ fn decided(scenario: &Scenario) -> Vec<Arc<Claim>> {
             person_unclear: false,
         };
         let effects = book.apply(&command, table.received(), &plans).unwrap();
-        match effects.last() {
-            Some(Effect::Claim(change)) => change.claim.clone(),
-            other => panic!("{}, {}: {other:?}", scenario.name, table.id),
-        }
+        // Later ones may be decided again behind it.
+        let made = effects.iter().find_map(|effect| match effect {
+            Effect::Claim(change) if change.claim.id.number == number => Some(&change.claim),
+            _ => None,
+        });
+        made.unwrap_or_else(|| panic!("{}, {}: no claim", scenario.name, table.id)).clone()
     });
     let claims: Vec<_> = claims.collect();
-    let again = book.decide_again(0, None, first, &plans).unwrap();
+    let again = book.decide_again(0, None, Because::Roster, first, &plans).unwrap();
     assert!(again.is_empty(), "{}: decided again, it comes out otherwise", scenario.name);
-    claims
+    (claims, book, plans)
 }
 
 fn plan_id(scenario: &Scenario) -> String {

@@ -9,6 +9,7 @@ use greenlane::pb;
 use greenlane::pb::claim_service_client::ClaimServiceClient;
 use greenlane::pb::member_service_client::MemberServiceClient;
 use greenlane::pb::plan_service_client::PlanServiceClient;
+use greenlane::pb::review_service_client::ReviewServiceClient;
 use greenlane::pb::settlement_service_client::SettlementServiceClient;
 use greenlane::server::{self, Limits, ServerError};
 use sqlx::Connection;
@@ -50,6 +51,10 @@ impl Served {
         Served { channel, ledger, shutdown, server }
     }
 
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     pub fn settlements(&self) -> SettlementServiceClient<Channel> {
         SettlementServiceClient::new(self.channel.clone())
     }
@@ -66,9 +71,19 @@ impl Served {
         PlanServiceClient::new(self.channel.clone())
     }
 
+    pub fn reviews(&self) -> ReviewServiceClient<Channel> {
+        ReviewServiceClient::new(self.channel.clone())
+    }
+
     /// Puts one more person on the roster.
     pub async fn enrol(&self, person: Roster) {
-        self.ledger.enrol(person).await.unwrap().outcome().await.unwrap();
+        self.ledger
+            .enrol(person, greenlane::ledger::Mode::Record)
+            .await
+            .unwrap()
+            .outcome()
+            .await
+            .unwrap();
     }
 
     /// Tells the server to end, and does not wait.

@@ -245,7 +245,12 @@ async fn a_changed_claim_keeps_its_facts_and_its_first_time() {
         let payouts = claim.payouts.iter().cloned();
         let payouts = payouts.map(|payout| PayoutRow { claim_id: claim.id, payout }).collect();
         let revision = claim.revision;
-        let row = ClaimRow { claim: Arc::new(claim.clone()), facts_position: None, revision };
+        let row = ClaimRow {
+            claim: Arc::new(claim.clone()),
+            facts_position: None,
+            decision_position: Some(revision),
+            revision,
+        };
         let mut tx = store.begin().await.unwrap();
         tx.write(&Rows { claims: vec![row], payouts, ..Rows::default() }).await.unwrap();
         tx.commit().await.unwrap();

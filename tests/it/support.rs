@@ -9,6 +9,7 @@ use greenlane::core::claim::ClaimId;
 use greenlane::core::day::Moment;
 use greenlane::core::event::{ClaimEvent, Event};
 use greenlane::core::member::Roster;
+use greenlane::core::money::Fen;
 use greenlane::core::plan::Plans;
 use greenlane::core::plan::document;
 use greenlane::core::settlement::Settlement;
@@ -135,7 +136,8 @@ pub(crate) fn postgres_url() -> Option<String> {
 pub(crate) async fn on_every_backend(contract: impl AsyncFn(Database)) {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/ledger.db", directory.path().display());
-    contract(Database { url, is_postgres: false }).await;
+    // Boxed: a test of many calls is a large future.
+    Box::pin(contract(Database { url, is_postgres: false })).await;
     eprintln!("held on sqlite");
     on_postgres(contract).await;
 }
@@ -150,7 +152,7 @@ pub(crate) async fn on_postgres(contract: impl AsyncFn(Database)) {
     sqlx::query(create).execute(&mut admin).await.unwrap();
     let joint = if admin_url.contains('?') { '&' } else { '?' };
     let url = format!("{admin_url}{joint}options[search_path]={schema}");
-    contract(Database { url, is_postgres: true }).await;
+    Box::pin(contract(Database { url, is_postgres: true })).await;
     let drop = AssertSqlSafe(format!("drop schema {schema} cascade"));
     sqlx::query(drop).execute(&mut admin).await.unwrap();
     eprintln!("held on postgres");
@@ -265,22 +267,32 @@ fn append(rows: &mut Rows, head: &mut LaneHead, member: &str, effect: &Effect) {
             rows.facts.push(facts(serde_json::to_string(&**roster).unwrap()));
             let member_id = member.into();
             let facts_position = Some(position);
-            let row = MemberRow { lane, member_id, facts_position, has_voids: false, time };
+            let row = MemberRow {
+                lane,
+                member_id,
+                facts_position,
+                has_voids: false,
+                receivable: Fen::ZERO,
+                merged_into: None,
+                time,
+            };
             rows.members.push(row);
             r#"{"kind":"member","member":"m","facts":"digest"}"#.into()
         }
+        Effect::Merged { .. } => unreachable!("nobody is merged here"),
         Effect::Claim(change) => {
             rows.facts.push(facts(serde_json::to_string(&*change.claim.settlement).unwrap()));
             let (claim, claim_id) = (change.claim.clone(), change.claim.id);
             rows.claims.push(ClaimRow {
                 claim,
                 facts_position: Some(position),
+                decision_position: Some(position),
                 revision: position,
             });
             let payouts = change.payouts.iter().cloned();
             rows.payouts.extend(payouts.map(|payout| PayoutRow { claim_id, payout }));
             head.claims = claim_id.number;
-            let event = ClaimEvent::of(change, Some("f".repeat(64)));
+            let event = ClaimEvent::of(change, Some("f".repeat(64)), None);
             serde_json::to_string(&Event::Claim(Box::new(event))).unwrap()
         }
     };

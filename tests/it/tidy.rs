@@ -13,7 +13,7 @@ const FUNCTION_LINES_MAX: usize = 80;
 const MODULES: &[(&str, &[&str])] = &[
     ("core", &["core"]),
     ("clock", &["core"]),
-    ("config", &["config"]),
+    ("config", &["config", "core"]),
     ("telemetry", &["config"]),
     ("store", &["core", "store"]),
     ("feed", &["core", "feed", "store"]),

@@ -1,6 +1,6 @@
 //! The status stream, held to its six guarantees: one by one, and all at once under kills.
 
-mod client;
+pub mod client;
 mod command;
 mod endings;
 mod guarantees;
@@ -71,7 +71,10 @@ async fn enrol(served: &Served, n: usize) {
         }),
         ..pb::Member::default()
     };
-    let rows = tokio_stream::iter([pb::ImportMembersRequest { member: Some(member) }]);
+    let rows = tokio_stream::iter([pb::ImportMembersRequest {
+        member: Some(member),
+        ..Default::default()
+    }]);
     let answer = served.members().import_members(rows).await.unwrap().into_inner();
     assert_eq!(answer.created_count, 1, "{answer:?}");
 }

@@ -2,7 +2,10 @@
 //! Which figure comes out is settled elsewhere; here it is that it arrives.
 
 mod cases;
+mod changes;
 mod corrections;
+mod desk;
+mod desk_of_many;
 mod errors;
 mod events;
 mod follow_ups;
@@ -10,9 +13,14 @@ mod input;
 mod limits;
 mod lists;
 mod members;
+mod merges;
 mod message_stream;
 mod messages;
 mod meta;
 mod privacy;
+mod review_queue;
+mod review_requests;
+mod review_rules;
+mod reviews;
 mod spoiled;
 mod stream;

@@ -7,7 +7,7 @@ use greenlane::core::day::Moment;
 use greenlane::core::member::Roster;
 use greenlane::core::settlement::Settlement;
 use greenlane::intake::{self, Message, Reading};
-use greenlane::ledger::{Clock, DirectoryKey, Ledger, Mode};
+use greenlane::ledger::{Clock, DirectoryKey, ImpactBound, Ledger, Mode};
 use greenlane::store::{Options, Store};
 
 use crate::support::{Database, on_every_backend, on_postgres};
@@ -115,16 +115,16 @@ pub async fn on_every_setting(contract: impl AsyncFn(&Database, &[Ledger])) {
 /// Puts these persons on the roster.
 pub async fn enrol(ledger: &Ledger, persons: impl IntoIterator<Item = u32>) {
     for person in persons {
-        ledger.enrol(covered(person)).await.unwrap().outcome().await.unwrap();
+        ledger.enrol(covered(person), Mode::Record).await.unwrap().outcome().await.unwrap();
     }
 }
 
 /// A ledger with the shipped plan in force and these persons on the roster.
 pub async fn open_ledger(database: &Database, roster: &[Roster]) -> Ledger {
     let ledger = start_ledger(database).await;
-    ledger.publish(shipped_plan(), Mode::Record).await.unwrap();
+    ledger.publish(shipped_plan(), Mode::Record, ImpactBound::NONE).await.unwrap();
     for person in roster {
-        ledger.enrol(person.clone()).await.unwrap().outcome().await.unwrap();
+        ledger.enrol(person.clone(), Mode::Record).await.unwrap().outcome().await.unwrap();
     }
     ledger
 }

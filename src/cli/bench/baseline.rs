@@ -164,7 +164,7 @@ fn rows_of(head: &mut LaneHead, effects: Vec<Effect>) -> Rows {
         getrandom::fill(&mut salt).expect("the system gives random bytes");
         let salt = hex::encode(salt);
         let facts = to_json(&*change.claim.settlement);
-        let event = ClaimEvent::of(&change, Some(facts_digest(&salt, &facts)));
+        let event = ClaimEvent::of(&change, Some(facts_digest(&salt, &facts)), None);
         let body = to_json(&Event::Claim(Box::new(event)));
         head.position = position;
         head.claims = change.claim.id.number;
@@ -177,7 +177,12 @@ fn rows_of(head: &mut LaneHead, effects: Vec<Effect>) -> Rows {
         rows.payouts.extend(payouts.map(|payout| PayoutRow { claim_id, payout }));
         let claim = Arc::new(Claim { revision: position, ..(*change.claim).clone() });
         let facts_position = Some(position);
-        rows.claims.push(ClaimRow { claim, facts_position, revision: position });
+        rows.claims.push(ClaimRow {
+            claim,
+            facts_position,
+            decision_position: Some(position),
+            revision: position,
+        });
     }
     rows
 }

@@ -32,10 +32,10 @@ pub(super) fn connections(callers: u32) -> usize {
 
 /// Publishes the plan and imports the roster.
 pub(super) async fn prepare(channel: &Channel, workload: &Workload) -> Result<(), Failure> {
-    let request = pb::PublishPlanRequest { document: PLAN.to_owned(), validate_only: false };
+    let request = pb::PublishPlanRequest { document: PLAN.to_owned(), ..Default::default() };
     let mut plans = PlanServiceClient::new(channel.clone());
     plans.publish_plan(request).await.map_err(|status| told(&status))?;
-    let request = |member| pb::ImportMembersRequest { member: Some(member) };
+    let request = |member| pb::ImportMembersRequest { member: Some(member), ..Default::default() };
     let roster = tokio_stream::iter(workload.roster().map(request));
     let mut members = MemberServiceClient::new(channel.clone());
     let done = members.import_members(roster).await.map_err(|status| told(&status))?.into_inner();

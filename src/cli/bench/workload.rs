@@ -125,6 +125,7 @@ impl Workload {
             event: None,
             amounts,
             funds,
+            late_payments: Vec::new(),
             lines: Vec::new(),
             sender: SenderNotes::default(),
         }

@@ -4,10 +4,12 @@ use serde::Deserialize;
 use serde::de::value::{Error as ValueError, StrDeserializer};
 
 use super::columns::{hanging, padded};
-use super::{bare, funds, key, next_step, standing, yuan};
+use super::{bare, funds, in_yuan, key, next_step, payout_state, standing, yuan};
 use crate::core::decision::AdjustmentReason;
 use crate::core::explain::{Language, adjustment_text};
 use crate::pb;
+
+mod review;
 
 /// A claim with every figure, why it is so, and what is to be done.
 pub(in crate::cli) fn of_claim_in_full(claim: &pb::Claim, language: Language) -> String {
@@ -22,6 +24,7 @@ pub(in crate::cli) fn of_claim_in_full(claim: &pb::Claim, language: Language) ->
     }
     page.payouts();
     page.reasons();
+    page.review();
     page.next();
     page.out
 }
@@ -73,6 +76,7 @@ impl Page<'_> {
             if claim.event.is_some() { ("事故", "event") } else { ("结算", "settlement") };
         self.fact(what.0, what.1, &key(claim));
         self.fact("状态", "standing", &standing(claim, self.language));
+        self.fact("已并入赔案", "replaced by", &claim.moved_to_claim_id);
         self.fact("参保对象", "member", &claim.member_id);
         if let Some(settlement) = &claim.settlement {
             let (first, last) = (&settlement.admission_date, &settlement.discharge_date);
@@ -217,7 +221,7 @@ impl Page<'_> {
         self.heading("赔付指令", "Payouts");
         for payout in &claim.payouts {
             let kind = bare(payout.kind().as_str_name(), "PAYOUT_KIND_");
-            let state = bare(payout.state().as_str_name(), "PAYOUT_STATE_");
+            let state = payout_state(payout);
             self.amount(payout.amount_fen, &format!("{kind} {state} {}", payout.payout_id));
         }
     }
@@ -251,17 +255,9 @@ impl Page<'_> {
             let text = self.language.of(&reason.text_zh, &reason.text_en);
             self.row(&format!("{}  ", reason.code), text);
             for fact in &reason.evidence {
-                self.row("  ", &evidence(fact));
+                self.row("  ", &in_yuan(&fact.key, &fact.value, " "));
             }
         }
-    }
-}
-
-/// A fact that a rule saw; amounts in yuan.
-fn evidence(fact: &pb::Evidence) -> String {
-    match (fact.key.strip_suffix("_fen"), fact.value.parse()) {
-        (Some(name), Ok(fen)) => format!("{name} {}", yuan(fen)),
-        _ => format!("{} {}", fact.key, fact.value),
     }
 }
 

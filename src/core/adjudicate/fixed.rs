@@ -40,7 +40,10 @@ impl<'a> Deciding<'a> {
             self.chain.step(daily.times(days), daily.times(within), why);
             days = within;
         }
-        let paid = self.limit(responsibility, own, &groups, daily.times(days));
+        let due = daily.times(days);
+        let set = self.reviewed(responsibility, due, None);
+        let paid = self.limit(responsibility, own, &groups, set);
+        self.awarded(paid, due);
         let used = Counters { paid, days: u32::from(days), ..Counters::default() };
         self.post(own, &groups, used);
         paid
@@ -71,7 +74,9 @@ impl<'a> Deciding<'a> {
             rate,
         };
         self.chain.step(Fen::ZERO, due, why);
-        let paid = self.limit(responsibility, own, &groups, due);
+        let set = self.reviewed(responsibility, due, None);
+        let paid = self.limit(responsibility, own, &groups, set);
+        self.awarded(paid, due);
         self.post(own, &groups, Counters { paid, ..Counters::default() });
         paid
     }

@@ -57,17 +57,23 @@ impl<'a> Deciding<'a> {
         let taken = self.deduct(&mut course, benefit);
         self.share(&mut course, benefit);
         self.out_of_pocket(&mut course, benefit);
+        let due = self.reviewed(responsibility, course.amount, Some(course.base));
+        // What a reviewer adds is no share of the person any more; what one takes away is none of
+        // what the plan looks at.
+        let reduced = course.amount.minus_up_to(due);
+        course.give_back(due.minus_up_to(course.amount));
         self.chain.adjust(AdjustmentReason::Deductible, course.deductible);
         self.chain.adjust(AdjustmentReason::Coinsurance, course.coinsurance);
-        let due = course.amount;
+        self.chain.adjust(AdjustmentReason::Reviewed, reduced);
         let amount = self.limit(course.responsibility, course.own, &course.groups, due);
         self.chain.adjust(AdjustmentReason::BenefitMax, due - amount);
         let paid = self.really_borne(course.responsibility, amount);
         self.chain.adjust(AdjustmentReason::PriorPayer, amount - paid);
         self.later_cut = self.later_cut + (amount - paid);
         self.chain.pay(paid);
-        let used =
-            Counters { deductible: taken, burden: course.base - paid, paid, ..Counters::default() };
+        self.awarded(paid, course.amount);
+        let burden = course.base - reduced - paid;
+        let used = Counters { deductible: taken, burden, paid, ..Counters::default() };
         self.post(course.own, &course.groups, used);
         paid
     }
@@ -198,9 +204,7 @@ impl<'a> Deciding<'a> {
             let responsibility = course.responsibility.id.clone();
             let why = Why::OutOfPocketMax { responsibility, group, limit, used, borne };
             self.chain.step(course.amount, course.amount + raise, why);
-            let of_coinsurance = raise.min(course.coinsurance);
-            course.coinsurance = course.coinsurance - of_coinsurance;
-            course.deductible = course.deductible - (raise - of_coinsurance);
+            course.give_back(raise);
             course.amount = course.amount + raise;
         }
     }
@@ -249,6 +253,15 @@ impl<'a> Deciding<'a> {
             self.chain.step(amount, paid, Why::ReallyBorne { responsibility, borne });
         }
         paid
+    }
+}
+
+impl Course<'_> {
+    /// Takes from what deductible and rate left with the person, the rate's part first.
+    fn give_back(&mut self, raise: Fen) {
+        let of_coinsurance = raise.min(self.coinsurance);
+        self.coinsurance = self.coinsurance - of_coinsurance;
+        self.deductible = self.deductible - (raise - of_coinsurance);
     }
 }
 

@@ -9,8 +9,8 @@ use crate::core::decision::{AdjustmentReason, CounterBook, CounterKey, Counters}
 use crate::core::explain::{Language, step_text};
 use crate::core::money::{Fen, Rate, Rounding};
 use crate::core::plan::{
-    Attribution, Bucket, Condition, Deductible, Exclusion, Indemnity, Keyword, Limit, LineSelector,
-    LinesAbsent, PaymentMode, Per, Share,
+    Attribution, Bucket, ClaimOrder, Condition, Deductible, Exclusion, Indemnity, Keyword, Limit,
+    LineSelector, LinesAbsent, PaymentMode, Per, RecoveryMode, Share,
 };
 use crate::core::settlement::tests::{fen, settlement};
 use crate::core::settlement::{Amounts, Line};
@@ -27,6 +27,8 @@ pub(crate) fn plan(deductible: i64, rate: &str, limit: i64) -> Plan {
         payment_mode: PaymentMode::Transfer,
         required_facts: vec![],
         end_date: None,
+        claim_order: ClaimOrder::Processed,
+        recovery: RecoveryMode::Collect,
         rounding: Rounding::HalfUp,
         account_money: AccountMoney::OwnMoney,
         lines_absent: LinesAbsent::Eligible,
@@ -68,6 +70,7 @@ pub(crate) fn plan(deductible: i64, rate: &str, limit: i64) -> Plan {
         }],
         item_caps: vec![],
         green_ceiling: fen(10_000_000),
+        four_eyes_above: None,
         hash: "hash".into(),
     }
 }
@@ -76,7 +79,7 @@ fn decide(settlement: &Settlement, plan: &Plan, counters: &CounterBook) -> Decis
     let burden = settlement.burden().unwrap();
     let day = settlement.settle_time.and_then(Moment::day).unwrap();
     let roster = Roster::default();
-    let case = Case { settlement, roster: &roster, burden, day, received: day };
+    let case = Case { settlement, roster: &roster, burden, day, received: day, award: None };
     adjudicate(case, plan, &Usage::new(counters))
 }
 

@@ -1,16 +1,18 @@
 //! What a book does with reversals and supplements, and how a replacement takes its place.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::change::post;
 use super::order::put_in_order;
-use super::{Book, Cause, ClaimChange, Effect, Refusal};
+use super::{Because, Book, Cause, ClaimChange, Effect, Refusal};
 use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::day::Moment;
 use crate::core::decision::CounterBook;
 use crate::core::money::Fen;
 use crate::core::payout;
 use crate::core::plan::Plans;
+use crate::core::review::Review;
 use crate::core::route::{Evaluation, no_figure};
 use crate::core::settlement::{Reversal, Reversed, Supplement};
 
@@ -59,6 +61,7 @@ impl Book {
         };
         let claim = Arc::new(Claim {
             evaluation,
+            review: Review::default(),
             reversal: Some(reversal.clone()),
             payouts: payout::merged(&known.payouts, &payouts),
             update_time: now,
@@ -67,34 +70,40 @@ impl Book {
         self.claims[index] = claim.clone();
         self.has_voids = true;
         // A settlement of the stay that is there already may be its replacement.
-        let first = self.reorder_from(index);
+        let first = self.reorder_from(index, plans);
         let change = ClaimChange {
             cause: Cause::Reversed,
+            because: None,
             from: Some(known.state()),
+            payout_before: Some(known.payout()),
             claim,
             facts_changed: false,
+            decides: true,
+            act: None,
             payouts,
         };
         let mut effects = vec![Effect::Claim(Box::new(change))];
-        effects.extend(self.decide_again(first, None, now, plans)?);
+        let because = Because::Claim(known.id.number);
+        effects.extend(self.decide_again(first, None, because, now, plans)?);
         Ok(effects)
     }
 
     /// Puts the claims in order after the one at `index` changed; gives the first place from which
     /// they may stand otherwise than before.
-    pub(super) fn reorder_from(&mut self, index: usize) -> usize {
+    pub(super) fn reorder_from(&mut self, index: usize, plans: &Plans) -> usize {
         let before: Vec<ClaimId> = self.claims.iter().map(|claim| claim.id).collect();
-        put_in_order(&mut self.claims);
+        put_in_order(&mut self.claims, &self.roster, plans);
         let moved = before.iter().zip(&self.claims).position(|(id, claim)| *id != claim.id);
         moved.map_or(index, |moved| moved.min(index))
     }
 
-    /// Puts a new claim into its place, which is the last but for a replacement.
-    pub(super) fn insert(&mut self, claim: Arc<Claim>) -> usize {
+    /// Puts a new claim into its place, which is the last but for a replacement and for plans that
+    /// decide by the day of service.
+    pub(super) fn insert(&mut self, claim: Arc<Claim>, plans: &Plans) -> usize {
         let id = claim.id;
         self.claims.push(claim);
-        if self.has_voids && self.is_full {
-            put_in_order(&mut self.claims);
+        if self.is_full && (self.has_voids || plans.any_by_service_date()) {
+            put_in_order(&mut self.claims, &self.roster, plans);
         }
         let place = self.claims.iter().rposition(|claim| claim.id == id);
         place.expect("the claim was put in")
@@ -110,13 +119,11 @@ impl Book {
     }
 
     /// The whole history becomes known: claims that the book has already stay as they are.
-    pub fn complete(&mut self, history: impl IntoIterator<Item = Claim>) {
-        for claim in history {
-            if self.claims.iter().all(|known| known.id != claim.id) {
-                self.claims.push(Arc::new(claim));
-            }
-        }
-        put_in_order(&mut self.claims);
+    pub fn complete(&mut self, history: impl IntoIterator<Item = Claim>, plans: &Plans) {
+        let known: HashSet<ClaimId> = self.claims.iter().map(|claim| claim.id).collect();
+        let more = history.into_iter().filter(|claim| !known.contains(&claim.id));
+        self.claims.extend(more.map(Arc::new));
+        put_in_order(&mut self.claims, &self.roster, plans);
         self.is_full = true;
     }
 }

@@ -1,5 +1,11 @@
 #[cfg(test)]
 mod follow_ups;
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod receivables;
+#[cfg(test)]
+mod reviews;
 
 use std::sync::Arc;
 
@@ -194,7 +200,8 @@ fn deciding_again_from_any_claim_on_changes_nothing_that_stands() {
     }
     let counters = play.book.counters.clone();
     for first in 0..=4 {
-        let effects = play.book.decide_again(first, None, Moment::from_micros(99), &plans());
+        let effects =
+            play.book.decide_again(first, None, Because::Roster, Moment::from_micros(99), &plans());
         assert!(effects.unwrap().is_empty(), "from claim {first} on");
         assert_eq!(play.book.counters, counters);
     }

@@ -40,6 +40,8 @@ pub enum AdjustmentReason {
     Coinsurance,
     /// Beyond a limit.
     BenefitMax,
+    /// A reviewer set a smaller amount.
+    Reviewed,
     /// Nothing is paid at all. Stored and sent by the denial's own name.
     #[serde(untagged)]
     Denied(Denial),
@@ -63,6 +65,7 @@ impl AdjustmentReason {
             AdjustmentReason::NonCoveredItem | AdjustmentReason::AccountMoney => "96",
             AdjustmentReason::NonCoveredBase => "204",
             AdjustmentReason::Deductible => "1",
+            AdjustmentReason::Reviewed => "216",
             AdjustmentReason::Coinsurance => "2",
             AdjustmentReason::BenefitMax
             | AdjustmentReason::ItemMax

@@ -219,6 +219,11 @@ pub enum Why {
         /// What is left to be borne.
         borne: Fen,
     },
+    /// A reviewer set another amount than the rules give.
+    Reviewed {
+        /// The responsibility.
+        responsibility: String,
+    },
     /// The payout: the sum of all responsibilities.
     Payout,
 }
@@ -265,7 +270,8 @@ impl Why {
             | Why::DayLimit { responsibility, .. }
             | Why::FixedSum { responsibility, .. }
             | Why::Limit { responsibility, .. }
-            | Why::ReallyBorne { responsibility, .. } => responsibility,
+            | Why::ReallyBorne { responsibility, .. }
+            | Why::Reviewed { responsibility } => responsibility,
             Why::PriorPayers { .. }
             | Why::AccountMoney { .. }
             | Why::ExcludedLines { .. }

@@ -116,6 +116,9 @@ fn of_benefit(step: &Step) -> String {
         Why::ReallyBorne { borne, .. } => {
             format!("never more than was really borne: {borne} is left of it; {after}")
         }
+        Why::Reviewed { .. } => {
+            format!("a reviewer set {after} instead of {}", step.before)
+        }
         Why::PriorPayers { .. }
         | Why::AccountMoney { .. }
         | Why::ExcludedLines { .. }

@@ -80,6 +80,7 @@ fn of_benefit(told: Operands, why: &Why) -> Operands {
         | Why::ItemMax { .. }
         | Why::Denied { .. }
         | Why::Base { .. }
+        | Why::Reviewed { .. }
         | Why::Payout => told,
     }
 }

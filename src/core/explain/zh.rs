@@ -112,6 +112,7 @@ fn of_benefit(step: &Step) -> String {
         Why::ReallyBorne { borne, .. } => {
             format!("不超过实际负担，实际负担尚余 {borne}，应赔 {after}")
         }
+        Why::Reviewed { .. } => format!("人工核定 {after}（规则理算 {}）", step.before),
         Why::PriorPayers { .. }
         | Why::AccountMoney { .. }
         | Why::ExcludedLines { .. }

@@ -6,10 +6,10 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::{
-    AccountMoney, Attribution, BaseMax, Benefit, Bucket, CapPer, ClaimFree, ClassRange, Condition,
-    DayLimit, Deductible, Exclusion, Fact, FixedSum, Group, Indemnity, ItemCap, Keyword, Limit,
-    LineSelector, LinesAbsent, LowerRate, PaymentMode, Per, PerDiem, Plan, Responsibility, Share,
-    Tier, Waiting,
+    AccountMoney, Attribution, BaseMax, Benefit, Bucket, CapPer, ClaimFree, ClaimOrder, ClassRange,
+    Condition, DayLimit, Deductible, Exclusion, Fact, FixedSum, Group, Indemnity, ItemCap, Keyword,
+    Limit, LineSelector, LinesAbsent, LowerRate, PaymentMode, Per, PerDiem, Plan, RecoveryMode,
+    Responsibility, Share, Tier, Waiting,
 };
 use crate::core::day::{Day, PeriodStart};
 use crate::core::money::{Fen, Rate, Rounding};
@@ -322,7 +322,12 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
         texts(&["620100"]),
         select(vec!["01-01", "07-01"]),
         select(vec![Attribution::Settlement, Attribution::Discharge, Attribution::Admission]),
-        select(vec![PaymentMode::Transfer, PaymentMode::HospitalDeducts]),
+        (
+            select(vec![PaymentMode::Transfer, PaymentMode::HospitalDeducts]),
+            select(vec![ClaimOrder::Processed, ClaimOrder::ServiceDate]),
+            any::<bool>(),
+            option::weighted(0.2, amount(0, 100_000_000)),
+        ),
         option::of(Just(Day::parse("2199-12-31").unwrap())),
         amount(0, 100_000_000),
     );
@@ -330,7 +335,12 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
         |((responsibilities, groups), exclusions, item_caps, settings)| {
             let (rounding, account_money, lines_absent, filing_days, later_payers, start, ..) =
                 settings.clone();
-            let (.., attribution, payment_mode, end_date, green_ceiling) = settings;
+            let (.., attribution, after, end_date, green_ceiling) = settings;
+            let (payment_mode, claim_order, is_offset, four_eyes_above) = after;
+            let recovery = match payment_mode {
+                PaymentMode::Transfer if is_offset => RecoveryMode::Offset,
+                _ => RecoveryMode::Collect,
+            };
             Plan {
                 plan_id: "random".into(),
                 version: "1".into(),
@@ -340,6 +350,8 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
                 period_start: PeriodStart::parse(start).unwrap(),
                 attribution,
                 payment_mode,
+                claim_order,
+                recovery,
                 rounding,
                 account_money,
                 lines_absent,
@@ -352,6 +364,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
                 exclusions,
                 item_caps,
                 green_ceiling,
+                four_eyes_above,
                 hash: String::new(),
             }
         },

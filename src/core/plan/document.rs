@@ -8,7 +8,8 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use super::{
-    AccountMoney, Attribution, Benefit, LinesAbsent, PaymentMode, Plan, Plans, Responsibility,
+    AccountMoney, Attribution, Benefit, ClaimOrder, LinesAbsent, PaymentMode, Plan, Plans,
+    RecoveryMode, Responsibility,
 };
 use crate::core::day::PeriodStart;
 use crate::core::money::{Fen, Rounding};
@@ -130,7 +131,11 @@ impl<'d> Reader<'d> {
         let gap = gap.and_then(|value| self.count(&value, 0, 366));
         let later_payers = self.each(table, "later_payers", |reader, it| reader.digits(&it));
         let required_facts = self.each(table, "required_facts", |reader, it| reader.choice(&it));
-        let green_ceiling = self.green_ceiling(table);
+        let claim_order = self.take(table, "claim_order");
+        let claim_order: Option<ClaimOrder> = claim_order.and_then(|value| self.choice(&value));
+        let recovery = self.take(table, "recovery");
+        let recovery: Option<RecoveryMode> = recovery.and_then(|value| self.choice(&value));
+        let (green_ceiling, four_eyes_above) = self.routing(table);
         let responsibilities = self.need(table, "responsibilities", "write [[responsibilities]]");
         let responsibilities = self.responsibilities(responsibilities);
         let groups = self.each(table, "groups", Reader::group);
@@ -146,6 +151,8 @@ impl<'d> Reader<'d> {
             attribution: attribution?,
             payment_mode: payment_mode?,
             rounding: rounding.unwrap_or_default(),
+            claim_order: claim_order.unwrap_or_default(),
+            recovery: recovery.unwrap_or_default(),
             account_money: account_money.unwrap_or_default(),
             lines_absent: lines_absent.unwrap_or_default(),
             filing_days,
@@ -157,18 +164,24 @@ impl<'d> Reader<'d> {
             exclusions,
             item_caps,
             green_ceiling: green_ceiling?,
+            four_eyes_above,
             hash: hex::encode(Sha256::digest(document)),
         })
     }
 
-    fn green_ceiling(&mut self, table: &mut Table<'d>) -> Option<Fen> {
+    /// The green channel's ceiling, and the amount above which two reviewers are needed.
+    fn routing(&mut self, table: &mut Table<'d>) -> (Option<Fen>, Option<Fen>) {
         let hint = "write routing.green_ceiling = \"100000.00\"";
-        let routing = self.need(table, "routing", hint)?;
-        let mut routing = self.inner(routing)?;
+        let routing = self.need(table, "routing", hint);
+        let Some(mut routing) = routing.and_then(|routing| self.inner(routing)) else {
+            return (None, None);
+        };
         let ceiling = self.need(&mut routing, "green_ceiling", hint);
         let ceiling = ceiling.and_then(|value| self.amount(&value));
+        let four_eyes = self.take(&mut routing, "four_eyes_above");
+        let four_eyes = four_eyes.and_then(|value| self.amount(&value));
         self.close(routing);
-        ceiling
+        (ceiling, four_eyes)
     }
 
     fn responsibilities(&mut self, value: Option<Value<'d>>) -> Vec<Responsibility> {
@@ -198,6 +211,9 @@ pub fn check_against(plan: &Plan, published: &Plans) -> Vec<PlanProblem> {
     let same_attribution = plan.attribution == first.attribution;
     let kept = crate::core::decision::code(&first.attribution);
     must_equal("attribution", same_attribution, format!("\"{kept}\""));
+    let same_order = plan.claim_order == first.claim_order;
+    let kept = crate::core::decision::code(&first.claim_order);
+    must_equal("claim_order", same_order, format!("\"{kept}\""));
     for other in published.versions(&plan.plan_id) {
         if other.version != plan.version && other.start_date == plan.start_date {
             let problem = format!("version {} starts on that day already", other.version);

@@ -5,8 +5,8 @@
 use std::fmt::Display;
 
 use super::{
-    AccountMoney, Attribution, Benefit, CapPer, Exclusion, Fact, Group, ItemCap, LineSelector,
-    LinesAbsent, PaymentMode, Plan, Responsibility,
+    AccountMoney, Attribution, Benefit, CapPer, ClaimOrder, Exclusion, Fact, Group, ItemCap,
+    LineSelector, LinesAbsent, PaymentMode, Plan, RecoveryMode, Responsibility,
 };
 use crate::core::explain::Language;
 use crate::core::money::Rounding;
@@ -46,6 +46,12 @@ pub fn summary(plan: &Plan, language: Language) -> Vec<String> {
         format!("赔付超过 {ceiling} 须人工审核"),
         format!("a person looks at a payout above {ceiling}"),
     ));
+    if let Some(above) = plan.four_eyes_above {
+        lines.push(words.of(
+            format!("赔付超过 {above} 须双人复核"),
+            format!("two persons look at a payout above {above}"),
+        ));
+    }
     lines
 }
 
@@ -125,6 +131,12 @@ impl Words {
         if plan.lines_absent == LinesAbsent::Review {
             parts
                 .push(self.of("缺费用明细须人工审核", "a person looks when fee lines are missing"));
+        }
+        if plan.claim_order == ClaimOrder::ServiceDate {
+            parts.push(self.of("按就医日期排序理算", "claims are decided by the day of service"));
+        }
+        if plan.recovery == RecoveryMode::Offset {
+            parts.push(self.of("应追回款冲抵后续赔付", "recoveries are set off against payouts"));
         }
         let mut parts: Vec<String> = parts.into_iter().map(str::to_owned).collect();
         if !plan.required_facts.is_empty() {

@@ -67,12 +67,22 @@ impl Amounts {
 }
 
 impl Settlement {
-    /// What the person bears after all funds and the hospital, never more than the bill; `None`
-    /// when nothing says so. Meaningful only without [`Settlement::contradictions`].
+    /// What the person bears after all funds and the hospital and whoever paid late, never more
+    /// than the bill; `None` when nothing says so. Meaningful only without
+    /// [`Settlement::contradictions`].
     pub fn burden(&self) -> Option<Fen> {
+        Some(self.settled_burden()?.minus_up_to(self.paid_late()))
+    }
+
+    /// What the person bore when it was settled.
+    fn settled_burden(&self) -> Option<Fen> {
         let routes = self.amounts.burden_routes(&self.funds);
         let burden = routes.into_iter().flatten().next().and_then(Fen::new)?;
         Some(burden.min(self.amounts.total))
+    }
+
+    fn paid_late(&self) -> Fen {
+        self.late_payments.iter().map(|payment| payment.amount).sum()
     }
 
     /// What the person bears, in fen, by every route the amounts allow, with its name. A figure may
@@ -138,6 +148,12 @@ impl Settlement {
         if let (Some(fund_total), false) = (amounts.fund_total, self.funds.is_empty()) {
             let listed: Fen = self.funds.iter().map(|fund| fund.amount).sum();
             check("I4", fund_total, listed.fen());
+        }
+        // Nobody pays late what nobody bore.
+        if let Some(burden) = self.settled_burden()
+            && self.paid_late() > burden
+        {
+            check("late_payments", self.paid_late(), burden.fen());
         }
         found
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Diagnosis, FundPayment, Line, SenderNotes, Settlement};
+use super::{Diagnosis, FundPayment, LatePayment, Line, SenderNotes, Settlement};
 use crate::core::money::Fen;
 
 /// What a settlement with a known key brings.
@@ -78,6 +78,10 @@ impl Settlement {
         match merged_funds(&self.funds, &again.funds) {
             Some(funds) => merged.funds = funds,
             None => changed.push("funds"),
+        }
+        match merged_payments(&self.late_payments, &again.late_payments) {
+            Some(payments) => merged.late_payments = payments,
+            None => changed.push("late_payments"),
         }
         match merged_diagnoses(&self.diagnoses, &again.diagnoses) {
             Some(diagnoses) => merged.diagnoses = diagnoses,
@@ -178,6 +182,19 @@ fn merged_funds(known: &[FundPayment], again: &[FundPayment]) -> Option<Vec<Fund
         (false, true) if sum(known) == sum(again) => Some(known.to_vec()),
         _ => None,
     }
+}
+
+/// Known payments with those that are new by their id; `None` where an id comes with another content.
+fn merged_payments(known: &[LatePayment], again: &[LatePayment]) -> Option<Vec<LatePayment>> {
+    let mut merged = known.to_vec();
+    for payment in again {
+        match known.iter().find(|ours| ours.payment_id == payment.payment_id) {
+            Some(ours) if ours != payment => return None,
+            Some(_) => {}
+            None => merged.push(payment.clone()),
+        }
+    }
+    Some(merged)
 }
 
 /// Known diagnoses with those that are new; `None` where the main one, the first, differs.

@@ -95,6 +95,17 @@ impl FollowUp {
             FollowUp::Supplement(supplement) => supplement.facts.visit_id.as_deref(),
         }
     }
+
+    /// The place of the claim it is about among all claims of a member, applied or not.
+    pub fn find(&self, claims: &[Arc<Claim>]) -> Option<usize> {
+        match self {
+            FollowUp::Reversal(reversal) => match reversal.find(claims) {
+                Reversed::Live(index) | Reversed::Before(index) => Some(index),
+                Reversed::Unknown | Reversed::Differs { .. } => None,
+            },
+            FollowUp::Supplement(supplement) => supplement.find(claims),
+        }
+    }
 }
 
 impl Reversal {

@@ -32,6 +32,7 @@ pub(crate) fn settlement(id: &str, total: i64, burden: i64) -> Settlement {
             ..Amounts::default()
         },
         funds: vec![],
+        late_payments: Vec::new(),
         lines: vec![],
         sender: SenderNotes::default(),
     }

@@ -31,6 +31,7 @@ fn read(message: &pb::Member, checks: &mut Checks) -> Roster {
         coverages: coverages(&message.coverages, checks),
         illnesses: illnesses(&message.illnesses, checks),
         payee: message.payee.as_ref().map(|it| checks.nested("payee", |checks| payee(it, checks))),
+        aliases: Vec::new(),
     }
 }
 
@@ -40,12 +41,13 @@ fn classes(rows: &[pb::MemberClass], checks: &mut Checks) -> Vec<Class> {
     }
     let read = |(index, row): (usize, &pb::MemberClass)| {
         checks.item("classes", index, |checks| {
-            let code = checks.required_text("class_code", &row.class_code, own::CLASS_CODE_MAX);
+            // Without a code: from then on the person has no class.
+            let code = checks.text("class_code", &row.class_code, own::CLASS_CODE_MAX);
             if !(0..=10).contains(&row.grade) {
                 checks.refuse("grade", "must be 1 to 10, or 0 for a class without grades");
             }
             Class {
-                class_code: Personal::new(code),
+                class_code: Personal::new(code.unwrap_or_default()),
                 grade: u8::try_from(row.grade).ok().filter(|grade| *grade > 0),
                 span: span(&row.start_date, &row.end_date, checks),
             }

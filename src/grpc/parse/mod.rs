@@ -7,6 +7,7 @@ mod intake;
 mod member;
 mod pull;
 mod query;
+mod review;
 mod settlement;
 
 pub(super) use limits::{INFNO_MAX, SENDER_MAX};
@@ -19,9 +20,10 @@ pub(super) use intake::{
 pub(super) use member::roster;
 pub(super) use pull::{pull_held, pull_lease, pull_progress, pull_sender};
 pub(super) use query::{
-    ClaimQuery, PlanChoice, Who, asked_day, claim_id, claim_query, message, page_size, plan_choice,
-    plan_document, plan_id, watch_query, who,
+    ClaimQuery, PlanChoice, Who, asked_day, claim_id, claim_query, merged_members, message,
+    page_size, plan_choice, plan_document, plan_id, watch_query, who,
 };
+pub(super) use review::{Asked, act, actor, acts, claim_of, queue};
 pub(super) use settlement::{Id, settlement};
 
 use prost_types::Timestamp;
@@ -62,6 +64,12 @@ pub(super) mod limits {
     pub(super) const ACCOUNT_NO_MAX: usize = 40;
     /// 联行号.
     pub(super) const BANK_CODE_DIGITS: usize = 12;
+    /// Who acts: an account.
+    pub(super) const ACTOR_MAX: usize = 64;
+    /// What a reviewer writes.
+    pub(super) const NOTE_MAX: usize = 2000;
+    /// One thing that a reviewer asks for.
+    pub(super) const ITEM_MAX: usize = 500;
     /// A page without a wish.
     pub(super) const PAGE_SIZE_DEFAULT: usize = 100;
     /// The largest page.

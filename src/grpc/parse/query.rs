@@ -137,7 +137,7 @@ pub(in crate::grpc) fn page_size(page_size: i32) -> Result<usize, Problems> {
     checks.done(size)
 }
 
-fn size(checks: &mut Checks, page_size: i32) -> usize {
+pub(super) fn size(checks: &mut Checks, page_size: i32) -> usize {
     match usize::try_from(page_size) {
         Ok(0) => own::PAGE_SIZE_DEFAULT,
         Ok(size) => size.min(own::PAGE_SIZE_MAX),
@@ -258,6 +258,25 @@ pub(super) fn uuid(checks: &mut Checks, field: &str, text: &str) -> Option<Strin
         checks.refuse(field, "must be a UUID such as 01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42");
     }
     id
+}
+
+/// Which two members are one: the one that is closed, and the one that goes on.
+pub(in crate::grpc) fn merged_members(
+    request: &pb::MergeMembersRequest,
+) -> Result<(String, String), Problems> {
+    let mut checks = Checks::default();
+    let mut id = |field: &str, text: &str| {
+        if text.is_empty() {
+            checks.refuse(field, "is required");
+        }
+        uuid(&mut checks, field, text).unwrap_or_default()
+    };
+    let from = id("from_member_id", &request.from_member_id);
+    let into = id("into_member_id", &request.into_member_id);
+    if !from.is_empty() && from == into {
+        checks.refuse("into_member_id", "must be another member than from_member_id");
+    }
+    checks.done((from, into))
 }
 
 /// A day that a question is about; today when it names none.

@@ -7,7 +7,8 @@ use crate::core::checks::{Checks, limits};
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
 use crate::core::settlement::{
-    Amounts, Diagnosis, FundPayment, Line, Person, SenderNotes, SenderPayout, Settlement, is_fund,
+    Amounts, Diagnosis, FundPayment, LatePayment, Line, Person, SenderNotes, SenderPayout,
+    Settlement, is_fund,
 };
 use crate::pb;
 
@@ -74,6 +75,7 @@ pub(super) fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Set
         event: None,
         amounts: amounts(message, id, checks),
         funds: funds(&message.funds, checks),
+        late_payments: late_payments(&message.late_payments, checks),
         lines: lines(&message.lines, checks),
         sender: sender(message.sender_payout.as_ref(), checks),
     }
@@ -189,6 +191,31 @@ fn funds(rows: &[pb::FundPayment], checks: &mut Checks) -> Vec<FundPayment> {
     let mut funds: Vec<FundPayment> = rows.iter().enumerate().map(read).collect();
     funds.retain(|fund| fund.amount > Fen::ZERO && is_fund(&fund.fund_code));
     funds
+}
+
+/// What was paid after the settlement, each payment with an id of its own.
+fn late_payments(rows: &[pb::LatePayment], checks: &mut Checks) -> Vec<LatePayment> {
+    if !checks.at_most("late_payments", rows.len(), limits::FUNDS_MAX) {
+        return Vec::new();
+    }
+    let mut ids = HashSet::with_capacity(rows.len());
+    let read = |(index, row): (usize, &pb::LatePayment)| {
+        checks.item("late_payments", index, |checks| {
+            let id = &row.payment_id;
+            if !id.is_empty() && !ids.insert(id.clone()) {
+                checks.refuse("payment_id", "must be unique inside the settlement");
+            }
+            if row.amount_fen == 0 {
+                checks.refuse("amount_fen", "must be above zero");
+            }
+            LatePayment {
+                payment_id: checks.required_code("payment_id", id, limits::LINE_NO_MAX),
+                fund_code: checks.required_text("fund_code", &row.fund_code, limits::FUND_CODE_MAX),
+                amount: checks.fen("amount_fen", row.amount_fen).unwrap_or_default(),
+            }
+        })
+    };
+    rows.iter().enumerate().map(read).collect()
 }
 
 fn lines(rows: &[pb::Line], checks: &mut Checks) -> Vec<Line> {

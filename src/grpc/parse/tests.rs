@@ -7,7 +7,7 @@ use crate::core::day::Day;
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
 use crate::core::settlement::{
-    Amounts, Diagnosis, FundPayment, Line, Person, SenderNotes, Settlement,
+    Amounts, Diagnosis, FundPayment, LatePayment, Line, Person, SenderNotes, Settlement,
 };
 use crate::grpc::render;
 use crate::pb;
@@ -186,7 +186,9 @@ fn a_row_of_the_roster_is_read_or_refused_by_field() {
     check_member("external_id", |it| it.external_id.clear());
     check_member("cert_no", |it| it.cert_no.clear());
     check_member("name", |it| it.name = "\u{7}".into());
-    check_member("classes[0].class_code", |it| it.classes[0].class_code.clear());
+    let mut without_class = good_member();
+    without_class.classes[0].class_code.clear();
+    assert!(roster(Some(&without_class)).is_ok(), "from then on the person has none");
     check_member("classes[0].grade", |it| it.classes[0].grade = 11);
     check_member("classes[0].grade", |it| it.classes[0].grade = -1);
     check_member("classes[0].start_date", |it| it.classes[0].start_date.clear());
@@ -389,6 +391,14 @@ prop_compose! {
             without_basic_insurance: false,
             event: None,
             amounts,
+            late_payments: fund
+                .iter()
+                .map(|fund| LatePayment {
+                    payment_id: "P-1".into(),
+                    fund_code: fund.fund_code.clone(),
+                    amount: Fen::ONE,
+                })
+                .collect(),
             funds: fund.into_iter().collect(),
             lines,
             sender: SenderNotes::default(),

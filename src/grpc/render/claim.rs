@@ -1,7 +1,7 @@
 //! A claim with its whole explanation.
 
 use super::decision::decision;
-use super::{event, settlement, timestamp};
+use super::{event, review, settlement, text, timestamp};
 use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::decision::code;
 use crate::core::explain::{self, Language};
@@ -37,6 +37,8 @@ pub(in crate::grpc) fn claim(claim: &Claim) -> pb::Claim {
         denial_reason: evaluation.denial.as_ref().map(code).unwrap_or_default(),
         event: facts.event.as_ref().map(|it| event::event(facts, it)),
         reversal: claim.reversal.as_deref().map(super::settlement::reversal),
+        review: review::review(&claim.review).filter(|_| is_recorded),
+        moved_to_claim_id: text(claim.moved_to.as_ref().map(ClaimId::to_string).as_ref()),
     }
 }
 
@@ -79,7 +81,7 @@ pub(super) fn next_step(
     }
 }
 
-fn review_reason(reason: &Reason) -> pb::ReviewReason {
+pub(super) fn review_reason(reason: &Reason) -> pb::ReviewReason {
     let evidence = reason.evidence.iter();
     pb::ReviewReason {
         code: code(&reason.code),
@@ -104,6 +106,7 @@ pub(super) fn payout(payout: &Payout, claim_id: ClaimId, is_recorded: bool) -> p
         PayoutState::Failed => pb::PayoutState::Failed,
         PayoutState::Returned => pb::PayoutState::Returned,
         PayoutState::Cancelled => pb::PayoutState::Cancelled,
+        PayoutState::Offset => pb::PayoutState::Offset,
     };
     pb::Payout {
         payout_id: if is_recorded {
@@ -115,5 +118,9 @@ pub(super) fn payout(payout: &Payout, claim_id: ClaimId, is_recorded: bool) -> p
         amount_fen: payout.amount.fen(),
         state: state.into(),
         create_time: is_recorded.then(|| timestamp(payout.create_time)),
+        offset_payout_id: match payout.offset_with {
+            Some(with) if is_recorded => format!("{}/{}", with.claim, with.number),
+            _ => String::new(),
+        },
     }
 }

@@ -7,13 +7,15 @@ mod event;
 mod intake;
 mod member;
 mod pull;
+mod review;
 mod settlement;
 
 pub(super) use claim::claim;
-pub(super) use claim_event::claim_event;
+pub(super) use claim_event::{changes, claim_event, impact};
 pub(super) use intake::{document, parked, reject};
 pub(super) use member::{balance, eligibility, member};
 pub(super) use pull::pull;
+pub(super) use review::{history, reserve};
 pub(crate) use settlement::settlement;
 
 use prost_types::Timestamp;

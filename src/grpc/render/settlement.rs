@@ -2,7 +2,9 @@
 
 use super::{day, revealed, text, timestamp};
 use crate::core::money::Fen;
-use crate::core::settlement::{Line, Person, Reversal, SenderPayout, Settlement, UnknownCode};
+use crate::core::settlement::{
+    LatePayment, Line, Person, Reversal, SenderPayout, Settlement, UnknownCode,
+};
 use crate::pb;
 
 /// Every fact of a settlement; reading it again gives the same settlement.
@@ -52,6 +54,15 @@ pub(crate) fn settlement(facts: &Settlement) -> pb::Settlement {
         personal_again_fen: fen(amounts.personal_again),
         tolerance_fen: fen(facts.sender.tolerance),
         unknown_codes: facts.sender.unknown_codes.iter().map(unknown_code).collect(),
+        late_payments: facts.late_payments.iter().map(late_payment).collect(),
+    }
+}
+
+fn late_payment(payment: &LatePayment) -> pb::LatePayment {
+    pb::LatePayment {
+        payment_id: payment.payment_id.clone(),
+        fund_code: payment.fund_code.clone(),
+        amount_fen: payment.amount.fen(),
     }
 }
 

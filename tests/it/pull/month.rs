@@ -10,7 +10,7 @@ use greenlane::intake::pull::{
     Answer, Cursor, Endpoint, Envelope, Next, Page, Query, Schedule, Senders, Way, body, input,
     of_record,
 };
-use greenlane::ledger::Ledger;
+use greenlane::ledger::{ImpactBound, Ledger};
 use greenlane::pb::submit_settlements_response::Outcome;
 use greenlane::pb::{SubmitMessageRequest, SubmitSettlementsRequest};
 use greenlane::server::Limits;
@@ -217,9 +217,18 @@ async fn a_month_of_every_fault_is_settled_once_and_caught_up_within_a_minute() 
         let platform = Platform::new(start, DAYS, STAYS, LATE_PERCENT, Dice::seeded_with(1));
         let platform = platform.failing(start, DAYS, Dice::seeded_with(2));
         let ledger = start_ledger_with(&database, simulated_clock).await;
-        ledger.publish(shipped_plan(), greenlane::ledger::Mode::Record).await.unwrap();
+        ledger
+            .publish(shipped_plan(), greenlane::ledger::Mode::Record, ImpactBound::NONE)
+            .await
+            .unwrap();
         for person in persons(MEMBERS) {
-            ledger.enrol(person).await.unwrap().outcome().await.unwrap();
+            ledger
+                .enrol(person, greenlane::ledger::Mode::Record)
+                .await
+                .unwrap()
+                .outcome()
+                .await
+                .unwrap();
         }
         let mut month = Month {
             platform,

@@ -26,6 +26,9 @@ pub struct Scenario {
     #[serde(default)]
     member: MemberTable,
     pub claims: Vec<ClaimTable>,
+    /// What happens later, one thing after the other.
+    #[serde(default)]
+    pub later: Vec<LaterTable>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -93,6 +96,36 @@ pub struct ClaimTable {
     lines: Vec<LineTable>,
     event: Option<EventTable>,
     pub expect: Expected,
+}
+
+/// Something that happens after all claims have come in, and what every claim then comes to.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaterTable {
+    pub what: What,
+    pub claim: Option<String>,
+    pub amount: Option<String>,
+    pub class: Option<String>,
+    pub payouts: BTreeMap<String, String>,
+    pub why: String,
+}
+
+/// What can happen later.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum What {
+    /// Nothing: only look.
+    Nothing,
+    /// Basic insurance takes the settlement back.
+    Reversed,
+    /// A reviewer approves, whole or with an amount.
+    Approved,
+    /// A reviewer denies.
+    Denied,
+    /// A payer before the plan pays something after the settlement.
+    PaidLate,
+    /// The roster gives another class, from the first day on.
+    Class,
 }
 
 #[derive(Debug, Deserialize)]
@@ -198,6 +231,13 @@ impl Scenario {
                 .unwrap_or_else(|error| panic!("{}: {}: {error}", self.name, path.display()))
         };
         files.map(read).chain(self.plan_document.clone()).collect()
+    }
+
+    /// The member with another class from the first day on.
+    pub fn roster_with(&self, plan_id: &str, class: &str) -> Roster {
+        let class = json!([{"class_code": class, "start": "2000-01-01"}]);
+        let classes = serde_json::from_value(class).unwrap();
+        Roster { classes, ..self.roster(plan_id) }
     }
 
     /// The member: covered the whole time unless the scenario says else, with a known payee.

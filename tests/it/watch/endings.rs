@@ -56,7 +56,7 @@ async fn who_never_reads_costs_no_memory_and_delays_nobody() {
         assert_eq!(all.len(), 2 * EVENTS);
         let mut claims = ClaimServiceClient::new(channel.clone());
         for event in all.into_iter().step_by(100) {
-            let request = pb::GetClaimRequest { claim_id: event.claim_id };
+            let request = pb::GetClaimRequest { claim_id: event.claim_id, ..Default::default() };
             claims.get_claim(request).await.unwrap();
         }
         // And one of them who begins to read after all has lost nothing.

@@ -84,7 +84,8 @@ async fn reliable_and_unique_from_the_first_event_to_the_last() {
         assert_eq!((late[0].payout_fen, late[0].patient_share_fen), (Some(200_000), Some(500_000)));
         assert_eq!(late[0].payouts.len(), 1);
         for event in &events {
-            let request = pb::GetClaimRequest { claim_id: event.claim_id.clone() };
+            let request =
+                pb::GetClaimRequest { claim_id: event.claim_id.clone(), ..Default::default() };
             let claim = served.claims().get_claim(request).await.unwrap().into_inner();
             let claim = claim.claim.unwrap();
             if claim.revision == event.revision {

@@ -121,7 +121,8 @@ async fn decide(
     for one in expected {
         let claim = submit(&served, one.file).await;
         assert_claim(&claim, one);
-        let request = pb::GetClaimRequest { claim_id: claim.claim_id.clone() };
+        let request =
+            pb::GetClaimRequest { claim_id: claim.claim_id.clone(), ..Default::default() };
         let read = served.claims().get_claim(request).await.unwrap().into_inner().claim;
         assert_eq!(read.as_ref(), Some(&claim), "a claim reads as it was answered");
         claims.push(claim);
@@ -183,6 +184,7 @@ fn unrecorded(claim: pb::Claim) -> pb::Claim {
         revision: String::new(),
         create_time: None,
         update_time: None,
+        review: None,
         payouts: Vec::new(),
         member_id: String::new(),
         ..claim

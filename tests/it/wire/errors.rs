@@ -8,7 +8,7 @@ use crate::support::on_every_backend;
 use crate::world::{sample_roster, shipped_plan};
 
 fn publish(document: String) -> pb::PublishPlanRequest {
-    pb::PublishPlanRequest { document, validate_only: false }
+    pb::PublishPlanRequest { document, validate_only: false, confirm_impact: false }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -17,13 +17,15 @@ async fn what_does_not_exist_is_not_found() {
         let served = Served::start(&database, &sample_roster()).await;
         let mut claims = served.claims();
         for claim_id in ["3-18442", "7-1"] {
-            let request = pb::GetClaimRequest { claim_id: claim_id.to_owned() };
+            let request =
+                pb::GetClaimRequest { claim_id: claim_id.to_owned(), ..Default::default() };
             let told = told(&claims.get_claim(request).await.unwrap_err());
             assert_eq!((told.code, &*told.reason), (Code::NotFound, "CLAIM_NOT_FOUND"));
             assert_eq!(told.metadata["claim_id"], claim_id);
         }
         for claim_id in ["", "x", "3-", "3-0", "-1-1", "9999999-1"] {
-            let request = pb::GetClaimRequest { claim_id: claim_id.to_owned() };
+            let request =
+                pb::GetClaimRequest { claim_id: claim_id.to_owned(), ..Default::default() };
             let (code, reason) = refused(claims.get_claim(request).await);
             let is_malformed = (code, &*reason) == (Code::InvalidArgument, "INVALID_FIELD");
             assert!(is_malformed || reason == "CLAIM_NOT_FOUND", "{claim_id:?}: {reason}");

@@ -1,6 +1,6 @@
 //! Events without a bill: recorded once, decided like any claim, and never paid unseen.
 
-use greenlane::ledger::Mode;
+use greenlane::ledger::{ImpactBound, Mode};
 use greenlane::pb;
 use greenlane::server::Limits;
 use tonic::Code;
@@ -68,12 +68,12 @@ async fn report(served: &Served, event: pb::InsuredEvent) -> pb::SubmitEventResp
 /// A server with the plan of fixed sums, which covers 己.
 async fn with_fixed_sums(database: &Database) -> Served {
     let ledger = open_ledger(database, &[]).await;
-    ledger.publish(FIXED_SUMS.to_owned(), Mode::Record).await.unwrap();
+    ledger.publish(FIXED_SUMS.to_owned(), Mode::Record, ImpactBound::NONE).await.unwrap();
     let mut person = enrolled("RJ-E", CERT_E);
     for coverage in &mut person.coverages {
         "fixed-sums".clone_into(&mut coverage.plan_id);
     }
-    ledger.enrol(person).await.unwrap().outcome().await.unwrap();
+    ledger.enrol(person, Mode::Record).await.unwrap().outcome().await.unwrap();
     Served::of(ledger, Limits::default()).await
 }
 
@@ -95,7 +95,7 @@ async fn an_event_is_recorded_once_and_reads_as_it_was_answered() {
         let again = report(&served, event("E-1", CERT_A, "death")).await;
         assert!(again.replayed);
         assert!(again.claim.unwrap() == claim);
-        let read = pb::GetClaimRequest { claim_id: claim.claim_id.clone() };
+        let read = pb::GetClaimRequest { claim_id: claim.claim_id.clone(), ..Default::default() };
         let read = served.claims().get_claim(read).await.unwrap().into_inner();
         assert!(read.claim.unwrap() == claim);
         let own = pb::ListClaimsRequest {

@@ -26,11 +26,14 @@ async fn five_mebibytes_are_refused_and_everything_goes_on() {
         client.submit_settlement(good).await.expect("the same connection serves on");
         let too_large = (Code::InvalidArgument, "MESSAGE_TOO_LARGE".to_owned());
         let document = " ".repeat(5 * MIB);
-        let plan = pb::PublishPlanRequest { document, validate_only: true };
+        let plan = pb::PublishPlanRequest { document, validate_only: true, confirm_impact: false };
         assert_eq!(refused(served.plans().publish_plan(plan).await), too_large);
         let name = "甲".repeat(2 * MIB);
         let member = pb::Member { name, ..pb::Member::default() };
-        let rows = tokio_stream::iter([pb::ImportMembersRequest { member: Some(member) }]);
+        let rows = tokio_stream::iter([pb::ImportMembersRequest {
+            member: Some(member),
+            ..Default::default()
+        }]);
         assert_eq!(refused(served.members().import_members(rows).await), too_large);
         client.submit_settlement(submit(stay("S-2", CERT_A, 100))).await.unwrap();
         served.stop().await;

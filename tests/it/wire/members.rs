@@ -33,7 +33,9 @@ fn coverage(start: &str, end: &str) -> pb::Coverage {
 }
 
 async fn import(served: &Served, rows: Vec<pb::Member>) -> pb::ImportMembersResponse {
-    let rows = rows.into_iter().map(|member| pb::ImportMembersRequest { member: Some(member) });
+    let rows = rows
+        .into_iter()
+        .map(|member| pb::ImportMembersRequest { member: Some(member), ..Default::default() });
     let rows: Vec<_> = rows.collect();
     served.members().import_members(tokio_stream::iter(rows)).await.unwrap().into_inner()
 }
@@ -197,7 +199,7 @@ async fn a_person_enrolled_later_has_the_denied_claim_approved() {
         assert_eq!(denied.denial_reason, "NOT_ELIGIBLE");
         assert_eq!(denied.next_step(), pb::NextStep::CollectWholeBurden);
         assert_eq!(counts(&import(&served, vec![row("RJ-5", CERT_E)]).await), [1, 0, 0]);
-        let id = pb::GetClaimRequest { claim_id: denied.claim_id.clone() };
+        let id = pb::GetClaimRequest { claim_id: denied.claim_id.clone(), ..Default::default() };
         let claim = served.claims().get_claim(id).await.unwrap().into_inner().claim.unwrap();
         assert_eq!(claim.state(), pb::ClaimState::Approved);
         assert_eq!(claim.member_id, denied.member_id, "the home it had from the first");

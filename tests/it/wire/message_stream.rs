@@ -43,7 +43,8 @@ pub(super) async fn stream(
     read
 }
 
-/// The claim without what differs between two ledgers: its ids and its times.
+/// The claim without what differs between two ledgers: its ids and its times, also since when it
+/// waits for a person.
 fn bare(claim: pb::Claim) -> pb::Claim {
     let mut claim = pb::Claim {
         claim_id: String::new(),
@@ -51,6 +52,8 @@ fn bare(claim: pb::Claim) -> pb::Claim {
         revision: String::new(),
         create_time: None,
         update_time: None,
+        // Since when it waits is a time as well.
+        review: claim.review.map(|it| pb::Review { pend_time: None, ..it }),
         ..claim
     };
     for payout in &mut claim.payouts {

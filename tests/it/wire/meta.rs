@@ -6,13 +6,14 @@ use tonic_health::pb::health_client::HealthClient;
 
 use crate::serving::{Served, on_sqlite};
 
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 8] = [
     "greenlane.v1.AdminService",
     "greenlane.v1.ClaimService",
     "greenlane.v1.IntakeService",
     "greenlane.v1.MemberService",
     "greenlane.v1.PlanService",
     "greenlane.v1.PullService",
+    "greenlane.v1.ReviewService",
     "greenlane.v1.SettlementService",
 ];
 

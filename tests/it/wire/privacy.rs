@@ -5,8 +5,10 @@ use std::time::Duration;
 use greenlane::pb;
 use greenlane::pb::member_service_client::MemberServiceClient;
 use greenlane::pb::plan_service_client::PlanServiceClient;
+use greenlane::pb::review_service_client::ReviewServiceClient;
 use tonic::Status;
 
+use super::desk::{answer, approve_amount, ask, by, comment, deny};
 use crate::process::Process;
 use crate::serving::{connect, message, message_of, stay, submit};
 use crate::support::on_every_backend;
@@ -144,7 +146,8 @@ async fn send_roster(process: &Process) {
         row("RJ-3", "370299194801010037", &"6200000000000000003".repeat(3)),
         row("RJ-4", "370299194801010037\0", "6200000000000000004"),
     ];
-    let rows = rows.map(|member| pb::ImportMembersRequest { member: Some(member) });
+    let rows =
+        rows.map(|member| pb::ImportMembersRequest { member: Some(member), ..Default::default() });
     let answer = members.import_members(tokio_stream::iter(rows)).await.unwrap().into_inner();
     assert_eq!(answer.refused.len(), 3);
     assert_nothing_personal("a refusal", &format!("{answer:?}"));
@@ -158,6 +161,38 @@ async fn send_roster(process: &Process) {
     }
 }
 
+/// Words of reviewers about persons, in acts that are carried out, and in ones that are refused.
+async fn review(process: &Process) {
+    let mut settlements = process.settlements().await;
+    let mut reviews = ReviewServiceClient::new(connect(&process.address).await);
+    let much = stay("much", "370299196008050031", 12_000_000);
+    let claim = settlements.submit_settlement(submit(much)).await.unwrap().into_inner().claim;
+    let claim = claim.unwrap();
+    assert_eq!(claim.state(), pb::ClaimState::Pended);
+    let request = pb::RequestInformationRequest {
+        note: "请测试员乙补充".into(),
+        items: vec!["心力衰竭的出院小结".into()],
+        ..ask(&claim)
+    };
+    let asked = reviews.request_information(by("adjuster-7", request)).await.unwrap();
+    let asked = asked.into_inner().claim.unwrap();
+    let note = "测试员乙本人答复".to_owned();
+    let documents = vec!["oss://claims/测试员乙.pdf".to_owned()];
+    let request = pb::ProvideInformationRequest { note, documents, ..answer(&asked) };
+    reviews.provide_information(by("hospital", request)).await.unwrap();
+    // All that follows comes too late, or is wrong.
+    let note = "测试员乙".to_owned();
+    let request = pb::ApproveClaimRequest { note, ..approve_amount(&claim, 1) };
+    assert_clean(&reviews.approve_claim(by("adjuster-7", request)).await.unwrap_err());
+    let request = pb::DenyClaimRequest { reason_code: "心力衰竭".into(), ..deny(&claim) };
+    assert_clean(&reviews.deny_claim(by("adjuster-7", request)).await.unwrap_err());
+    let request = pb::CommentClaimRequest { note: "测试员乙\u{0}".into(), ..comment(&claim) };
+    assert_clean(&reviews.comment_claim(by("adjuster-7", request)).await.unwrap_err());
+    let claim_id = "370299196008050031".to_owned();
+    let request = pb::CommentClaimRequest { claim_id, ..comment(&claim) };
+    assert_clean(&reviews.comment_claim(by("adjuster-7", request)).await.unwrap_err());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_error_and_no_log_line_tells_who_it_is_about() {
     on_every_backend(async |database| {
@@ -165,17 +200,23 @@ async fn no_error_and_no_log_line_tells_who_it_is_about() {
         let mut plans = PlanServiceClient::new(connect(&process.address).await);
         let document = shipped_plan();
         plans
-            .publish_plan(pb::PublishPlanRequest { document, validate_only: false })
+            .publish_plan(pb::PublishPlanRequest {
+                document,
+                validate_only: false,
+                confirm_impact: false,
+            })
             .await
             .unwrap();
         send_roster(&process).await;
         let errors = send_messages(&process).await;
         assert!(errors > 20, "the bad samples are refused: {errors}");
+        review(&process).await;
         drop(plans);
         process.terminate().await;
         let (status, log) = process.ended_within(Duration::from_secs(10)).await;
         assert!(status.success());
         assert!(log.contains("TRACE") && log.contains("SubmitMessage"), "it logs indeed");
+        assert!(log.contains("ProvideInformation"), "of the desk too");
         assert_nothing_personal("the log", &log);
     })
     .await;

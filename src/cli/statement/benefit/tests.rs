@@ -124,7 +124,7 @@ fn claim() -> pb::Claim {
             kind: pb::PayoutKind::Payment.into(),
             amount_fen: 5_288_294,
             state: pb::PayoutState::Instructed.into(),
-            create_time: None,
+            ..pb::Payout::default()
         }],
         next_step: pb::NextStep::AwaitTransfer.into(),
         ..pb::Claim::default()

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::core::money::Fen;
-use crate::core::payout::{PayoutKind, PayoutState};
+use crate::core::payout::{Payout, PayoutKind, PayoutState};
 use crate::core::settlement::{FollowUp, Reversal, Supplement};
 
 /// A settlement of a stay, covered out of pocket whole.

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::core::decision::code;
 use crate::core::money::Fen;
 use crate::core::plan::{
-    AccountMoney, Benefit, Condition, Deductible, Group, Indemnity, Limit, LineSelector,
-    LinesAbsent, Per, Plan, Responsibility, Share,
+    AccountMoney, Benefit, ClaimOrder, Condition, Deductible, Group, Indemnity, Limit,
+    LineSelector, LinesAbsent, Per, Plan, RecoveryMode, Responsibility, Share,
 };
 
 /// A document of a plan. Reading it gives the plan again, but for the hash; what a document leaves
@@ -29,11 +29,16 @@ pub fn render(plan: &Plan) -> String {
     out.maybe("account_money", is_set.then(|| quoted(code(&plan.account_money))));
     let is_set = plan.lines_absent != LinesAbsent::default();
     out.maybe("lines_absent", is_set.then(|| quoted(code(&plan.lines_absent))));
+    let is_set = plan.claim_order != ClaimOrder::default();
+    out.maybe("claim_order", is_set.then(|| quoted(code(&plan.claim_order))));
+    let is_set = plan.recovery != RecoveryMode::default();
+    out.maybe("recovery", is_set.then(|| quoted(code(&plan.recovery))));
     out.maybe("filing_days", plan.filing_days);
     out.maybe("renewal_gap_days", (plan.renewal_gap_days > 0).then_some(plan.renewal_gap_days));
     out.list("later_payers", &plan.later_payers);
     out.codes("required_facts", &plan.required_facts);
     out.put("routing.green_ceiling", amount(plan.green_ceiling));
+    out.maybe("routing.four_eyes_above", plan.four_eyes_above.map(amount));
     let mut text = out.lines();
     for responsibility in &plan.responsibilities {
         text += "\n[[responsibilities]]\n";

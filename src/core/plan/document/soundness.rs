@@ -3,8 +3,8 @@
 use super::reader::Reader;
 use crate::core::money::{Fen, Rate};
 use crate::core::plan::{
-    Benefit, Bucket, CapPer, Condition, Deductible, Fact, Group, Indemnity, Limit, Per, Plan,
-    Responsibility, Share,
+    Benefit, Bucket, CapPer, Condition, Deductible, Fact, Group, Indemnity, Limit, PaymentMode,
+    Per, Plan, RecoveryMode, Responsibility, Share,
 };
 
 /// Reports every impossible or useless combination at the place that has to change.
@@ -48,6 +48,12 @@ impl<'a> Soundness<'a, '_, '_> {
         let plan = self.plan;
         if plan.end_date.is_some_and(|end| end < plan.start_date) {
             self.tell("end_date", "lies before start_date", "the last day is the later one");
+        }
+        if plan.recovery == RecoveryMode::Offset
+            && plan.payment_mode == PaymentMode::HospitalDeducts
+        {
+            let hint = "what the hospital deducted cannot pay the person's debt: \"collect\"";
+            self.tell("recovery", "needs payment_mode = \"transfer\"", hint);
         }
         let by_group = |group: &Group| {
             group.deductible.as_ref().is_some_and(|it| !it.claim_free.is_empty())
