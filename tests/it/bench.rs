@@ -98,6 +98,7 @@ async fn everything_is_measured_on_sqlite_and_nothing_stays_behind() {
         "ingest_csv",
         "unary",
         "unary_beside_stream",
+        "chain",
         "watch",
         "idle",
     ];
@@ -121,6 +122,7 @@ async fn everything_is_measured_on_postgres_and_nothing_stays_behind() {
             "ingest_csv",
             "unary",
             "unary_beside_stream",
+            "chain",
             "watch",
             "watch_other_process",
             "idle",

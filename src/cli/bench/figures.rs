@@ -24,6 +24,8 @@ pub(super) enum Mode {
     Unary,
     /// The same callers while a stream of settlements runs beside them.
     UnaryBesideStream,
+    /// The first claim of a long chain reversed.
+    Chain,
     /// From the commit to watchers of the process that committed.
     Watch,
     /// From the commit to watchers of another process.
@@ -46,6 +48,7 @@ impl Mode {
             Mode::IngestCsv => "ingest_csv",
             Mode::Unary => "unary",
             Mode::UnaryBesideStream => "unary_beside_stream",
+            Mode::Chain => "chain",
             Mode::Watch => "watch",
             Mode::WatchOtherProcess => "watch_other_process",
         }

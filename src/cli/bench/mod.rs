@@ -5,6 +5,7 @@
 
 mod baseline;
 mod budget;
+mod chain;
 mod figures;
 mod files;
 mod load;
@@ -104,6 +105,8 @@ enum Part {
     Files,
     /// 1, 16, 64 and 256 callers at the window, and 16 while a stream runs
     Unary,
+    /// The first of 300 claims of a member reversed, and all later ones decided again
+    Chain,
     /// From a commit to 1,000 watchers, at 1,000 claims/s
     Watch,
     /// Memory of a server with idle watchers
@@ -220,7 +223,7 @@ impl Stage<'_> {
             self.baseline(places, report).await?;
         }
         let parts: &[Part] = &[Part::Stream, Part::Unary];
-        let last: &[Part] = &[Part::Watch, Part::Idle, Part::Bytes];
+        let last: &[Part] = &[Part::Chain, Part::Watch, Part::Idle, Part::Bytes];
         let is_wanted = |parts: &[Part]| parts.iter().any(|part| bench.wants(*part));
         if is_wanted(parts) || (self.is_last && is_wanted(last)) {
             self.served(places, report).await?;
@@ -312,6 +315,9 @@ impl Stage<'_> {
             }
             self.beside_stream(&process, &workload, report).await?;
         }
+        if self.is_last && bench.wants(Part::Chain) {
+            self.chains(&process, &workload, report).await?;
+        }
         if self.is_last && bench.wants(Part::Watch) {
             self.watch(&process, &process, Mode::Watch, &workload, report).await?;
             if self.database != Database::Inside {
@@ -356,6 +362,21 @@ impl Stage<'_> {
         };
         let run = Run::new(mode, callers, stored, tally, meter.stop());
         report.run(run, self.stored > 0);
+        Ok(())
+    }
+
+    async fn chains(
+        &self,
+        process: &Process,
+        workload: &Arc<Workload>,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let channel = process.connect(1).await?.remove(0);
+        let stored = workload.taken();
+        let tally = chain::corrections(&channel, workload).await?;
+        // Most of the load is in making the chains, which is not what is measured.
+        let cpu = Cpu { server: None, database: None, load: None };
+        report.run(Run::new(Mode::Chain, 1, stored, tally, cpu), false);
         Ok(())
     }
 
