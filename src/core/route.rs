@@ -247,13 +247,17 @@ fn by_rules(
 
 /// Why an amount that a person set stands no longer.
 pub(super) fn figure_changed(award: Award, figure: Fen) -> Reason {
-    let fen = |name: &str, amount: Fen| (name.to_owned(), amount.fen().to_string());
     let evidence = [
         fen("approved_fen", award.amount),
         fen("figure_before_fen", award.figure),
         fen("figure_fen", figure),
     ];
     reason(ReasonCode::FigureChanged, evidence)
+}
+
+/// An amount as evidence.
+fn fen(name: &str, amount: Fen) -> (String, String) {
+    (name.to_owned(), amount.fen().to_string())
 }
 
 /// What is wrong with the stated amounts: every identity they break, and where the routes to the
@@ -322,8 +326,7 @@ fn decided(
     let cents = i64::try_from(settlement.lines.len()).unwrap_or(i64::MAX);
     let total = settlement.amounts.total;
     if lines.minus_up_to(total).fen() > cents {
-        let fen = |amount: Fen| amount.fen().to_string();
-        let evidence = [("lines_fen".to_owned(), fen(lines)), ("total_fen".to_owned(), fen(total))];
+        let evidence = [fen("lines_fen", lines), fen("total_fen", total)];
         reasons.push(reason(ReasonCode::LinesExceedBill, evidence));
     }
     // A sender computes once; what we find later is compared with what stood.
@@ -331,9 +334,9 @@ fn decided(
     if let Some(theirs) = settlement.sender.payout.as_ref().filter(|_| is_compared)
         && theirs.total.distance(payout) > settlement.sender.tolerance()
     {
-        let fen = |(name, amount): (&str, Fen)| (name.to_owned(), amount.fen().to_string());
         let ours = [("payout_fen", payout), ("deductible_fen", decision.deductible())];
-        let evidence = ours.into_iter().chain(theirs.parts()).map(fen);
+        let evidence = ours.into_iter().chain(theirs.parts());
+        let evidence = evidence.map(|(name, amount)| fen(name, amount));
         reasons.push(reason(ReasonCode::SenderPayoutDiffers, evidence));
     }
     let approved = standing.let_through.unwrap_or_default();
@@ -342,7 +345,6 @@ fn decided(
     if payout.minus_up_to(approved) > plan.green_ceiling
         || plan.four_eyes_above.is_some_and(needs_two)
     {
-        let fen = |name: &str, amount: Fen| (name.to_owned(), amount.fen().to_string());
         let evidence = [fen("payout_fen", payout), fen("ceiling_fen", plan.green_ceiling)];
         reasons.push(reason(ReasonCode::AboveCeiling, evidence));
     }
@@ -389,6 +391,11 @@ enum Uncovered {
     Denied(Day, Denial),
 }
 
+/// Which day of a settlement counts for a plan; all its versions say the same.
+fn attribution(plans: &Plans, plan_id: &str) -> Attribution {
+    plans.versions(plan_id).first().map_or(Attribution::Settlement, |any| any.attribution)
+}
+
 /// The plan version and attribution date of the coverage that the settlement falls under.
 fn find_coverage<'a>(
     settlement: &Settlement,
@@ -397,8 +404,7 @@ fn find_coverage<'a>(
     let roster = world.roster;
     let mut stated_day = None;
     for coverage in &roster.coverages {
-        let versions = world.plans.versions(&coverage.plan_id);
-        let attribution = versions.first().map_or(Attribution::Settlement, |any| any.attribution);
+        let attribution = attribution(world.plans, &coverage.plan_id);
         let day = attribution.day_of(settlement).ok_or(Uncovered::NoDay(match attribution {
             Attribution::Settlement => "settle_time",
             Attribution::Discharge => "discharge_date",
@@ -435,9 +441,8 @@ pub(super) fn covering_plan<'a>(
     plans: &Plans,
 ) -> Option<&'a str> {
     let covers = |coverage: &&super::member::Coverage| {
-        let first = plans.versions(&coverage.plan_id).first();
-        let attribution = first.map_or(Attribution::Settlement, |any| any.attribution);
-        attribution.day_of(settlement).is_some_and(|day| coverage.span.contains(day))
+        let day = attribution(plans, &coverage.plan_id).day_of(settlement);
+        day.is_some_and(|day| coverage.span.contains(day))
     };
     roster.coverages.iter().find(covers).map(|coverage| coverage.plan_id.as_str())
 }

@@ -7,14 +7,13 @@ use std::sync::Arc;
 use super::documents::Documents;
 use super::keys::{Key, Keys, Standing, key_of};
 use super::queue::{Ask, Job};
-use super::record::{Recorded, Recorder};
+use super::record::{Recorded, Recorder, recorded_changes, tried_changes};
 use super::requests::Requests;
 use super::waiting::{Completed, Waiting};
 use super::{Clock, Enrolled, EnrolmentChange, LedgerError, Mode, Submitted};
 use crate::core::book::{Book, Command, Effect, Refusal, ReviewRefusal};
 use crate::core::claim::{ClaimId, ClaimState};
 use crate::core::day::Moment;
-use crate::core::event::ClaimEvent;
 use crate::core::plan::Plans;
 use crate::core::review::Deed;
 use crate::core::settlement::{Comparison, Settlement};
@@ -205,7 +204,7 @@ impl Batch {
         if job.mode == Mode::Record {
             let before = &self.books[&job.member_id];
             let told = self.recorder.record(job.lane, &mut book, before, effects);
-            others.extend(told_of_others(told, subject));
+            others.extend(recorded_changes(told, subject));
             self.requests.made(job, told);
             if changed {
                 self.recorder.step(job.lane);
@@ -214,7 +213,8 @@ impl Batch {
                 keys.owner(key).standing = Standing::Established;
             }
         } else {
-            others.extend(untold(job.lane, self.recorder.time(job.lane), &effects, subject));
+            let time = self.recorder.time(job.lane);
+            others.extend(tried_changes(job.lane, time, &effects, subject));
             if let Some(key) = &key {
                 keys.release(key);
             }
@@ -458,28 +458,6 @@ fn subject(job: &Job, book: &Book) -> Option<ClaimId> {
             index.and_then(|index| book.claims.get(index)).map(|claim| claim.id)
         }
     }
-}
-
-/// What else changed, as it is recorded.
-fn told_of_others(told: &[Entry], subject: Option<ClaimId>) -> impl Iterator<Item = Told> {
-    let news = told.iter().filter_map(|entry| Some((entry, entry.news.as_ref()?)));
-    let others = news.filter(move |(_, news)| Some(news.claim_id) != subject);
-    others.map(|(entry, news)| Told::of(entry, news))
-}
-
-/// What else would change.
-fn untold(
-    lane: u16,
-    time: Moment,
-    effects: &[Effect],
-    subject: Option<ClaimId>,
-) -> impl Iterator<Item = Told> {
-    let changes = effects.iter().filter_map(|effect| match effect {
-        Effect::Claim(change) => Some(change),
-        Effect::Member(_) | Effect::Merged { .. } => None,
-    });
-    let others = changes.filter(move |change| Some(change.claim.id) != subject);
-    others.map(move |change| Told::untold(lane, time, ClaimEvent::of(change, None, None)))
 }
 
 fn submitted(book: &Book, subject: Option<ClaimId>, replayed: bool, changes: Vec<Told>) -> Outcome {

@@ -6,7 +6,7 @@ use std::sync::{Arc, RwLock};
 
 use sha2::{Digest, Sha256};
 
-use super::record::Recorder;
+use super::record::{Recorder, recorded_changes};
 use super::{Clock, Impact, ImpactBound, LedgerError, Mode, PlanEntries, PlanEntry};
 use crate::core::book::Command;
 use crate::core::day::Day;
@@ -353,8 +353,7 @@ async fn decide_uncovered(
                 continue;
             }
             let told = recorder.record(lane, &mut book, &before, effects);
-            let news = told.iter().filter_map(|it| Some(Told::of(it, it.news.as_ref()?)));
-            changes.extend(news);
+            changes.extend(recorded_changes(told, None));
             recorder.step(lane);
         }
     }

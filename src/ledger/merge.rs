@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::record::{Recorded, Recorder};
+use super::record::{Recorded, Recorder, recorded_changes, tried_changes};
 use super::{Identity, Inner, Ledger, LedgerError, Mode};
-use crate::core::book::{Book, Command, Effect};
+use crate::core::book::{Book, Command};
 use crate::core::claim::{Claim, ClaimId};
-use crate::core::event::{ClaimEvent, Event, MergeEvent};
+use crate::core::event::{Event, MergeEvent};
 use crate::feed::Told;
 use crate::store::{StoreError, Tx};
 
@@ -104,8 +104,8 @@ impl Ledger {
         let join = Command::Join { departure };
         let joined = goes_on.apply(&join, recorder.time(into_lane), &plans).map_err(failed)?;
         if mode == Mode::Preview {
-            let mut changes = tried(from_lane, &recorder, &left);
-            changes.extend(tried(into_lane, &recorder, &joined));
+            let tried = |lane, effects| tried_changes(lane, recorder.time(lane), effects, None);
+            let changes = tried(from_lane, &left).chain(tried(into_lane, &joined)).collect();
             return Ok(Merged { book: goes_on, replayed: false, changes });
         }
         let told = recorder.record(from_lane, &mut closed, &from_before, left);
@@ -130,8 +130,7 @@ impl Ledger {
         let Recorded { rows, told } = recorder.finish();
         tx.write(&rows).await?;
         tx.commit().await?;
-        let changes = told.iter().filter_map(|it| Some(Told::of(it, it.news.as_ref()?)));
-        let changes = changes.collect();
+        let changes = recorded_changes(&told, None).collect();
         self.0.feed.offer(told);
         Ok(Merged { book: goes_on, replayed: false, changes })
     }
@@ -175,16 +174,4 @@ async fn whole(
     let mut book = book.ok_or(Trouble::Refused(LedgerError::MemberNotFound))?;
     book.complete(tx.history(lane, member_id).await?, plans);
     Ok(book)
-}
-
-/// What would change.
-fn tried(lane: u16, recorder: &Recorder, effects: &[Effect]) -> Vec<Told> {
-    let change = |effect: &Effect| match effect {
-        Effect::Claim(change) => {
-            let event = ClaimEvent::of(change, None, None);
-            Some(Told::untold(lane, recorder.time(lane), event))
-        }
-        Effect::Member(_) | Effect::Merged { .. } => None,
-    };
-    effects.iter().filter_map(change).collect()
 }

@@ -13,7 +13,7 @@ use crate::core::decision::{CounterKey, Counters};
 use crate::core::event::{ClaimEvent, Event, MemberEvent, MergeEvent, event_hash, facts_digest};
 use crate::core::money::Fen;
 use crate::core::payout::Payout;
-use crate::feed::Entry;
+use crate::feed::{Entry, Told};
 use crate::store::{ClaimRow, CounterRow, EventRow, FactRow, LaneHead, MemberRow, PayoutRow, Rows};
 
 /// Gathers everything that one transaction writes.
@@ -243,4 +243,29 @@ impl Recorder {
 
 fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("core types have only string keys")
+}
+
+/// What changed, as it is recorded, besides one claim.
+pub(super) fn recorded_changes(
+    told: &[Entry],
+    besides: Option<ClaimId>,
+) -> impl Iterator<Item = Told> {
+    let news = told.iter().filter_map(|entry| Some((entry, entry.news.as_ref()?)));
+    let others = news.filter(move |(_, news)| Some(news.claim_id) != besides);
+    others.map(|(entry, news)| Told::of(entry, news))
+}
+
+/// What would change, besides one claim.
+pub(super) fn tried_changes(
+    lane: u16,
+    time: Moment,
+    effects: &[Effect],
+    besides: Option<ClaimId>,
+) -> impl Iterator<Item = Told> {
+    let changes = effects.iter().filter_map(|effect| match effect {
+        Effect::Claim(change) => Some(change),
+        Effect::Member(_) | Effect::Merged { .. } => None,
+    });
+    let others = changes.filter(move |change| Some(change.claim.id) != besides);
+    others.map(move |change| Told::untold(lane, time, ClaimEvent::of(change, None, None)))
 }

@@ -160,7 +160,7 @@ pub struct Rows {
 pub struct RequestRow {
     /// The id that its caller chose, a UUID.
     pub request_id: String,
-    /// SHA-256 of what was asked, in hex.
+    /// Keyed hash of what was asked, in hex.
     pub digest: String,
     /// The claim it was about.
     pub claim_id: ClaimId,

@@ -243,8 +243,8 @@ macro_rules! upsert_payouts {
              offset_lane, offset_claim_no, offset_number) ",
             $from,
             " on conflict (lane, claim_no, number) do update set state = excluded.state, \
-             amount_fen = excluded.amount_fen, offset_lane = excluded.offset_lane, offset_claim_no = excluded.offset_claim_no, \
-             offset_number = excluded.offset_number"
+             amount_fen = excluded.amount_fen, offset_lane = excluded.offset_lane, \
+             offset_claim_no = excluded.offset_claim_no, offset_number = excluded.offset_number"
         )
     };
 }
