@@ -101,6 +101,7 @@ pub async fn run(
     metrics::register(&ledger);
     metrics::register_pulls(&ledger, closing.clone());
     metrics::register_reviews(&ledger, closing.clone());
+    metrics::register_clocks(&ledger, closing.clone());
     let health = HealthReporter::new();
     let calls = CallLayer::new(limits.in_flight_max, limits.watches_max, limits.timeout_max);
     let router = router(&ledger, limits, &calls, &closing, &health)?;

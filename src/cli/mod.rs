@@ -5,7 +5,10 @@ mod bench;
 mod claim;
 mod client;
 mod demo;
+mod dice;
+mod documents;
 mod event_line;
+mod figures;
 mod flags;
 mod health;
 mod impact;
@@ -50,10 +53,14 @@ enum Command {
     /// Run the main job on real messages: a server, a plan, a roster, both published cases.
     ///
     /// Needs nothing: a fresh embedded database in a temporary directory, a free loopback port.
-    Demo,
+    /// `greenlane demo city` runs a year of a city in the same way.
+    Demo(demo::Demo),
     /// Publish, list, show and check plans (方案).
     #[command(subcommand)]
     Plan(plan::PlanCommand),
+    /// Publish, refresh and list what rules and clocks look at: calendars, baselines, shared accounts.
+    #[command(subcommand)]
+    Figures(figures::FiguresCommand),
     /// Try, publish and list profiles of senders (来源档案); list and retry what cannot be used.
     #[command(subcommand)]
     Source(source::SourceCommand),
@@ -158,8 +165,9 @@ impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
             Command::Serve(settings) => serve::run(&settings).await,
-            Command::Demo => demo::run().await,
+            Command::Demo(demo) => demo::run(demo).await,
             Command::Plan(command) => plan::run(command).await,
+            Command::Figures(command) => figures::run(command).await,
             Command::Source(command) => source::run(command).await,
             Command::Member(command) => member::run(command).await,
             Command::Claim(command) => claim::run(command).await,

@@ -12,6 +12,7 @@ use crate::config::Client;
 use crate::core::explain::Language;
 use crate::core::plan::document::{self, PlanProblem};
 use crate::core::plan::summary;
+use crate::core::rules::table;
 use crate::pb;
 use crate::pb::plan_service_client::PlanServiceClient;
 
@@ -44,6 +45,8 @@ pub(super) enum PlanCommand {
         #[command(flatten)]
         server: Client,
     },
+    /// Print every routing rule there is (审核规则), as a table: data, usual thresholds, action.
+    Rules,
     /// List every published version.
     List {
         #[command(flatten)]
@@ -66,6 +69,10 @@ pub(super) async fn run(command: PlanCommand) -> Result<(), Failure> {
         PlanCommand::Check { files, language } => check(&files, language.into()),
         PlanCommand::Publish { file, validate_only, confirm, server } => {
             publish(read(&file)?, validate_only, confirm, &server).await
+        }
+        PlanCommand::Rules => {
+            print!("{}", table());
+            Ok(())
         }
         PlanCommand::List { server } => list(&server).await,
         PlanCommand::Show { plan_id, plan_version, server } => {

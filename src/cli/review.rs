@@ -44,8 +44,9 @@ pub(super) enum ReviewCommand {
         /// The most urgent one of this plan.
         #[arg(long, value_name = "ID", default_value = "", conflicts_with = "claim_id")]
         plan: String,
-        /// Which is the most urgent: the one that has waited longest, or that would pay most.
-        #[arg(long, value_enum, default_value = "age", conflicts_with = "claim_id")]
+        /// Which is the most urgent: the one whose clock runs out first, that has waited longest, or
+        /// that would pay most.
+        #[arg(long, value_enum, default_value = "due", conflicts_with = "claim_id")]
         order: OrderArg,
         #[command(flatten)]
         once: Once,
@@ -147,6 +148,22 @@ pub(super) enum ReviewCommand {
         #[command(flatten)]
         desk: Desk,
     },
+    /// Note that you spoke with the claimant, or gave notice of a denial: clocks that wait for it stop.
+    Contact {
+        /// The claim's id, such as 3-18442.
+        #[arg(value_name = "CLAIM")]
+        claim_id: String,
+        /// It was the notice of a denial with its reasons (拒赔通知).
+        #[arg(long)]
+        refusal_notice: bool,
+        /// How and with whom, in words.
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+        #[command(flatten)]
+        once: Once,
+        #[command(flatten)]
+        desk: Desk,
+    },
     /// Say something about a claim, in any state.
     Comment {
         /// The claim's id, such as 3-18442.
@@ -227,6 +244,8 @@ impl Once {
 /// Which claims come first.
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum OrderArg {
+    /// Those whose clock runs out first.
+    Due,
     /// Those that have waited longest.
     Age,
     /// Those that would pay most.
@@ -236,6 +255,7 @@ pub(super) enum OrderArg {
 impl From<OrderArg> for pb::ReviewOrder {
     fn from(arg: OrderArg) -> pb::ReviewOrder {
         match arg {
+            OrderArg::Due => pb::ReviewOrder::Due,
             OrderArg::Age => pb::ReviewOrder::Age,
             OrderArg::Amount => pb::ReviewOrder::Amount,
         }
@@ -270,6 +290,9 @@ pub(super) async fn run(command: ReviewCommand) -> Result<(), Failure> {
             (acts::provide(claim_id, note, documents, &once), once, desk)
         }
         C::Reopen { seen, note, once, desk } => (acts::reopen(seen, note, &once), once, desk),
+        C::Contact { claim_id, refusal_notice, note, once, desk } => {
+            (acts::contact(claim_id, refusal_notice, note, &once), once, desk)
+        }
         C::Comment { claim_id, note, once, desk } => {
             (acts::comment(claim_id, note, &once), once, desk)
         }

@@ -19,6 +19,8 @@ struct RosterLine {
     coverages: Vec<CoverageLine>,
     payee: Option<PayeeLine>,
     #[serde(default)]
+    death_date: String,
+    #[serde(default)]
     illnesses: Vec<IllnessLine>,
 }
 
@@ -93,6 +95,7 @@ pub(super) fn read_line(line: &str) -> Result<pb::Member, String> {
         cert_type: read.cert_type,
         cert_no: read.cert_no,
         name: read.name,
+        death_date: read.death_date,
         classes: read
             .classes
             .into_iter()

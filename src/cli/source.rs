@@ -4,15 +4,17 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::Failure;
 use super::flags::LanguageArg;
+use super::{Failure, documents};
 use crate::config::Client;
 
 mod backlog;
 mod check;
-mod documents;
 mod pulls;
 mod table;
+
+/// The kind of a sender's document.
+const PROFILE: crate::pb::DocumentKind = crate::pb::DocumentKind::Profile;
 
 /// What to do with sources.
 #[derive(Subcommand)]
@@ -117,11 +119,11 @@ pub(super) async fn run(command: SourceCommand) -> Result<(), Failure> {
     match command {
         SourceCommand::Check(check) => check.run(),
         SourceCommand::Publish { file, validate_only, server } => {
-            documents::publish(&file, validate_only, &server).await
+            documents::publish(PROFILE, &file, validate_only, &server).await
         }
-        SourceCommand::List { all, server } => documents::list(all, &server).await,
+        SourceCommand::List { all, server } => documents::list(PROFILE, all, &server).await,
         SourceCommand::Show { sender, profile_version, server } => {
-            documents::show(&sender, &profile_version, &server).await
+            documents::show(PROFILE, &sender, &profile_version, &server).await
         }
         SourceCommand::Rejects { sender, server } => backlog::rejects(&sender, &server).await,
         SourceCommand::Payload { reject_id, server } => backlog::payload(&reject_id, &server).await,

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::claim::{Claim, ClaimId, ClaimState};
+use super::clocks::Timeline;
 use super::day::Moment;
 use super::decision::CounterBook;
 use super::member::Roster;
@@ -15,7 +16,7 @@ use super::settlement::{Comparison, FollowUp, Settlement};
 use super::usage::NeedsHistory;
 use change::{change_of, decided_again, merge_counters, post, resolved};
 
-pub use command::{Because, Cause, ClaimChange, Command, Effect};
+pub use command::{Because, Cause, ClaimChange, Command, Effect, Seen};
 pub use merge::Departure;
 pub use refusal::{Refusal, ReviewRefusal};
 
@@ -82,16 +83,18 @@ impl Book {
             return Err(Refusal::Moved { into: into.clone() });
         }
         let mut effects = match command {
-            Command::Submit { claim_id, settlement, person_unclear } => {
+            Command::Submit { claim_id, settlement, seen } => {
                 match self.claim_of(settlement).cloned() {
-                    Some(known) => {
-                        self.submit_again(&known, settlement, *person_unclear, now, plans)
-                    }
-                    None => self.submit(*claim_id, settlement, *person_unclear, now, plans),
+                    Some(known) => self.submit_again(&known, settlement, *seen, now, plans),
+                    None => self.submit(*claim_id, settlement, *seen, now, plans),
                 }
             }
-            Command::FollowUp(FollowUp::Reversal(reversal)) => self.reverse(reversal, now, plans),
-            Command::FollowUp(FollowUp::Supplement(facts)) => self.supplement(facts, now, plans),
+            Command::FollowUp(FollowUp::Reversal(reversal), _) => {
+                self.reverse(reversal, now, plans)
+            }
+            Command::FollowUp(FollowUp::Supplement(facts), seen) => {
+                self.supplement(facts, *seen, now, plans)
+            }
             Command::Enrol { import } => self.enrol(import, now, plans),
             Command::Review { claim_id, act, texts } => {
                 self.review(*claim_id, act, texts, now, plans)
@@ -108,7 +111,7 @@ impl Book {
         &mut self,
         id: ClaimId,
         settlement: &Arc<Settlement>,
-        person_unclear: bool,
+        seen: Seen,
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
@@ -116,14 +119,17 @@ impl Book {
         // Whoever has used nothing has no claim before which another one counts.
         let may_come_before =
             !self.counters.is_empty() && order::may_come_before(settlement, &self.roster, plans);
-        if !self.is_full && (may_replace || may_come_before) {
+        let has_neighbours = seen.has_neighbours || self.has_near(settlement, plans);
+        if !self.is_full && (may_replace || may_come_before || has_neighbours) {
             return Err(Refusal::NeedsHistory);
         }
         let claim = Arc::new(Claim {
             id,
             member_id: self.member_id.clone(),
             settlement: settlement.clone(),
-            person_unclear,
+            person_unclear: seen.person_unclear,
+            invoice_of: seen.invoice_of_other(id),
+            timeline: Timeline::default(),
             reversal: None,
             moved_to: None,
             review: Review::default(),
@@ -140,6 +146,13 @@ impl Book {
         }
         self.take_in(claim, Cause::Submitted, now, plans, &mut effects)?;
         Ok(effects)
+    }
+
+    /// Whether a stay that the book has lies within reach of the rules of any plan.
+    fn has_near(&self, settlement: &Settlement, plans: &Plans) -> bool {
+        let Some(reach) = plans.reach_of(settlement) else { return false };
+        let stays = self.claims.iter().filter_map(|claim| claim.settlement.stay());
+        stays.into_iter().any(|stay| stay.overlaps(&reach))
     }
 
     /// Decides a claim that is new here, in its place, and those behind it again.
@@ -191,7 +204,7 @@ impl Book {
         &mut self,
         known: &Claim,
         settlement: &Settlement,
-        person_unclear: bool,
+        seen: Seen,
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
@@ -206,7 +219,8 @@ impl Book {
                 let slot = &mut self.claims[index];
                 *slot = Arc::new(Claim {
                     settlement: Arc::from(merged),
-                    person_unclear: slot.person_unclear || person_unclear,
+                    person_unclear: slot.person_unclear || seen.person_unclear,
+                    invoice_of: slot.invoice_of.or(seen.invoice_of_other(slot.id)),
                     ..(**slot).clone()
                 });
                 let first = self.reorder_from(index, plans);
@@ -310,7 +324,10 @@ impl Book {
             counters,
             earlier: Some(&self.claims[..index]),
             received: claim.create_time,
-            first_plan: claim.evaluation.plan.as_ref(),
+            first_plan: claim.evaluation.decided_under(),
+            first_figures: &claim.evaluation.figures,
+            member_id: &self.member_id,
+            others: &self.claims,
         }
     }
 

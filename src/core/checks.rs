@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::day::{Day, Moment};
 use super::money::{AmountError, Fen};
+use super::settlement::Quantity;
 
 /// How much of everything one settlement may bring. Lengths are characters, as the national
 /// interface counts them (`domain.md` 1.2 to 1.6).
@@ -76,6 +77,15 @@ pub struct Checks {
 }
 
 impl Checks {
+    /// A number of pieces; `None` where there is none.
+    pub fn quantity(&mut self, field: &str, text: &str) -> Option<Quantity> {
+        let quantity = Quantity::parse(text);
+        if quantity.is_none() && !text.is_empty() {
+            self.refuse(field, "must be a number with at most four decimals, such as 2.5");
+        }
+        quantity
+    }
+
     /// The value, if nothing was wrong; else the first [`limits::PROBLEMS_MAX`] problems.
     pub fn done<T>(self, value: T) -> Result<T, Vec<Problem>> {
         if self.problems.is_empty() { Ok(value) } else { Err(self.problems) }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::clocks::Timeline;
 use super::day::Moment;
 use super::money::Fen;
 use super::payout::Payout;
@@ -122,6 +123,10 @@ pub struct Claim {
     pub moved_to: Option<ClaimId>,
     /// What people made of it.
     pub review: Review,
+    /// The claim that had the invoice when this one came (F2). Stays with the claim.
+    pub invoice_of: Option<ClaimId>,
+    /// What its clocks go by.
+    pub timeline: Timeline,
     /// State, route, reasons and decision.
     pub evaluation: Evaluation,
     /// Every payout ever instructed, oldest first.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -58,6 +58,16 @@ impl Day {
     /// The year, for periods.
     pub fn year(self) -> i16 {
         self.0.year()
+    }
+
+    /// Month and day, for birthdays.
+    pub fn month_day(self) -> (i8, i8) {
+        (self.0.month(), self.0.day())
+    }
+
+    /// Whether it is a Saturday or a Sunday.
+    pub fn is_weekend(self) -> bool {
+        matches!(self.0.weekday(), Weekday::Saturday | Weekday::Sunday)
     }
 
     /// The day before; 1900-01-01 stays.

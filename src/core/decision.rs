@@ -129,6 +129,8 @@ pub enum Denial {
     OtherPerson,
     /// A reviewer: what was claimed is false.
     Untrue,
+    /// A routing rule of the plan.
+    Rule,
 }
 
 impl Denial {
@@ -149,7 +151,7 @@ impl Denial {
             Denial::NotNecessary => "50",
             Denial::NotProved => "16",
             Denial::OtherLiability => "20",
-            Denial::Excluded => "96",
+            Denial::Excluded | Denial::Rule => "96",
             Denial::Untrue => "216",
         }
     }

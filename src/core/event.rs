@@ -10,8 +10,10 @@ use sha2::{Digest, Sha256};
 use super::ENGINE_VERSION;
 use super::book::{Because, Cause, ClaimChange};
 use super::claim::{ClaimId, ClaimState};
+use super::clocks::Timeline;
 use super::day::Moment;
 use super::decision::{Decision, Denial};
+use super::figures::FigureRef;
 use super::money::Fen;
 use super::payout::Payout;
 use super::plan::{PaymentMode, PlanRef};
@@ -74,6 +76,12 @@ pub struct ClaimEvent {
     /// Why not the green channel.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reasons: Vec<Reason>,
+    /// What was noted and holds nothing up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flags: Vec<Reason>,
+    /// The versions of the figures that its rules looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rule_figures: Vec<FigureRef>,
     /// Why it was denied at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub denial: Option<Denial>,
@@ -98,6 +106,12 @@ pub struct ClaimEvent {
     /// Whether the settlement's identities named different members.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub person_unclear: bool,
+    /// The claim that had the invoice when this one came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invoice_of: Option<ClaimId>,
+    /// What its clocks go by.
+    #[serde(default, skip_serializing_if = "Timeline::is_empty")]
+    pub timeline: Timeline,
     /// What took the settlement back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversal: Option<Arc<Reversal>>,
@@ -194,6 +208,8 @@ impl ClaimEvent {
             state: evaluation.state,
             route: evaluation.route,
             reasons: evaluation.reasons,
+            flags: evaluation.flags,
+            rule_figures: evaluation.figures,
             denial: evaluation.denial,
             plan: evaluation.plan,
             payment_mode: evaluation.payment_mode,
@@ -202,6 +218,8 @@ impl ClaimEvent {
             review: claim.review.clone(),
             payouts: change.payouts.clone(),
             person_unclear: claim.person_unclear,
+            invoice_of: claim.invoice_of,
+            timeline: claim.timeline.clone(),
             reversal: claim.reversal.clone(),
             create_time: (change.cause == Cause::Moved && change.from.is_none())
                 .then_some(claim.create_time),
@@ -222,6 +240,8 @@ impl ClaimEvent {
             state: self.state,
             route: self.route,
             reasons: self.reasons,
+            flags: self.flags,
+            figures: self.rule_figures,
             denial: self.denial,
             plan: self.plan,
             payment_mode: self.payment_mode,

@@ -2,10 +2,11 @@
 
 use super::decision::{AdjustmentReason, Denial, Step, TierShare, Why};
 use super::plan::Per;
-use super::route::{Reason, ReasonCode};
+use super::route::Reason;
 
 mod en;
 mod operands;
+mod reasons;
 mod zh;
 
 /// The language of an explanation.
@@ -100,7 +101,8 @@ pub fn denial_text(denial: Denial, language: Language) -> &'static str {
             | Denial::OtherLiability
             | Denial::Excluded
             | Denial::OtherPerson
-            | Denial::Untrue,
+            | Denial::Untrue
+            | Denial::Rule,
             language,
         ) => reviewer_text(denial, language),
     }
@@ -116,6 +118,7 @@ fn reviewer_text(denial: Denial, language: Language) -> &'static str {
         Denial::Excluded => ("属于责任免除", "an exclusion of the terms applies"),
         Denial::OtherPerson => ("非参保人本人的费用", "the bill is not that of the member"),
         Denial::Untrue => ("申请内容不实", "what was claimed is not true"),
+        Denial::Rule => ("审核规则不予通过", "a rule of the plan does not let it pass"),
         _ => ("审核人员拒赔", "a reviewer denied it"),
     };
     language.of(zh, en)
@@ -161,47 +164,11 @@ fn denial_label(denial: Denial) -> (&'static str, &'static str) {
         Denial::Excluded => ("责任免除", "excluded"),
         Denial::OtherPerson => ("非本人费用", "of another person"),
         Denial::Untrue => ("不实申请", "not true"),
+        Denial::Rule => ("审核规则", "rule of the plan"),
     }
 }
 
-/// Why a person must look.
-pub fn reason_text(reason: &Reason, language: Language) -> &'static str {
-    match (reason.code, language) {
-        (ReasonCode::PersonUnclear, Language::Zh) => "证件与人员编号指向不同的人",
-        (ReasonCode::PersonUnclear, Language::En) => {
-            "certificate and numbers name different persons"
-        }
-        (ReasonCode::AmountsContradict, Language::Zh) => "结算金额互相矛盾",
-        (ReasonCode::AmountsContradict, Language::En) => "the stated amounts contradict each other",
-        (ReasonCode::FactMissing, Language::Zh) => "缺少理算所需的信息",
-        (ReasonCode::FactMissing, Language::En) => "a fact needed for the decision is missing",
-        (ReasonCode::AboveCeiling, Language::Zh) => "赔付金额超过绿色通道上限",
-        (ReasonCode::AboveCeiling, Language::En) => {
-            "the payout is above the green channel's ceiling"
-        }
-        (ReasonCode::PayeeMissing, Language::Zh) => "缺少收款账户",
-        (ReasonCode::PayeeMissing, Language::En) => "no payee is known",
-        (ReasonCode::EventReported, Language::Zh) => "保险事故须核对材料",
-        (ReasonCode::EventReported, Language::En) => "the documents of the event must be looked at",
-        (ReasonCode::LinesExceedBill, Language::Zh) => "费用明细合计大于账单总额",
-        (ReasonCode::LinesExceedBill, Language::En) => "the fee lines come to more than the bill",
-        (ReasonCode::LinesMissing, Language::Zh) => "缺少费用明细，无法扣除不予支付项目",
-        (ReasonCode::LinesMissing, Language::En) => {
-            "without fee lines excluded items cannot be told"
-        }
-        (ReasonCode::SenderPayoutDiffers, Language::Zh) => "上报方计算的赔付与本系统不一致",
-        (ReasonCode::SenderPayoutDiffers, Language::En) => "the sender computed another payout",
-        (ReasonCode::DecisionWithdrawn, Language::Zh) => "后到信息推翻了原决定，需人工确认",
-        (ReasonCode::DecisionWithdrawn, Language::En) => {
-            "later facts take back a decision that stood; a person must confirm"
-        }
-        (ReasonCode::FigureChanged, Language::Zh) => "人工核定后，规则理算的金额已变化",
-        (ReasonCode::FigureChanged, Language::En) => {
-            "the rules give another figure than the one a reviewer changed"
-        }
-        (ReasonCode::Reopened, Language::Zh) => "审核人员要求重新审核",
-        (ReasonCode::Reopened, Language::En) => "a reviewer reopened it",
-        (ReasonCode::InformationProvided, Language::Zh) => "补充材料已提交",
-        (ReasonCode::InformationProvided, Language::En) => "the information asked for is there",
-    }
+/// Why a person must look, or what was noted: a sentence with the evidence in it.
+pub fn reason_text(reason: &Reason, language: Language) -> String {
+    reasons::text(reason, language)
 }

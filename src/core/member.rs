@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::day::{Day, Span};
+use super::identity_card::{IDENTITY_CARD, comparable};
 use super::personal::Personal;
 use super::settlement::{Person, has_prefix};
 
@@ -30,6 +31,9 @@ pub struct Roster {
     /// Illnesses that the insurer knew of (既往症告知). No settlement tells them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub illnesses: Vec<Illness>,
+    /// When the person died, as the bureau knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub death_date: Option<Day>,
     /// Where the money goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payee: Option<Payee>,
@@ -113,14 +117,15 @@ impl Roster {
     /// Whether a settlement names its person by another certificate of the same kind than the
     /// roster has. Without a type a certificate is an identity card (01).
     pub fn contradicts(&self, person: &Person) -> bool {
-        let kind = |cert_type: &Option<String>| cert_type.clone().unwrap_or_else(|| "01".into());
+        let kind =
+            |cert_type: &Option<String>| cert_type.clone().unwrap_or_else(|| IDENTITY_CARD.into());
         let Some(theirs) = &person.cert_no else { return false };
         let of_aliases = self.aliases.iter().map(|alias| (&alias.cert_type, &alias.cert_no));
         let ours = std::iter::once((&self.cert_type, &self.cert_no)).chain(of_aliases);
         let mut comparable = ours
             .filter(|(cert_type, _)| kind(cert_type) == kind(&person.cert_type))
             .filter_map(|(_, cert_no)| cert_no.as_ref())
-            .map(|ours| ours.reveal().eq_ignore_ascii_case(theirs.reveal()))
+            .map(|ours| comparable(ours.reveal()) == comparable(theirs.reveal()))
             .peekable();
         comparable.peek().is_some() && !comparable.any(|is_same| is_same)
     }
@@ -162,7 +167,7 @@ impl Roster {
                 }
             )+};
         }
-        ours_first!(external_id, name, payee);
+        ours_first!(external_id, name, death_date, payee);
         if joined.cert_no.is_none() {
             joined.cert_type.clone_from(&other.cert_type);
             joined.cert_no.clone_from(&other.cert_no);
@@ -239,7 +244,7 @@ impl Roster {
                 }
             )+};
         }
-        newest!(external_id, cert_type, cert_no, name, payee);
+        newest!(external_id, cert_type, cert_no, name, death_date, payee);
         for class in &import.classes {
             if class.class_code.reveal().is_empty() {
                 merged.end_classes(class.span.start);

@@ -5,13 +5,17 @@
 
 pub mod adjudicate;
 pub mod book;
+pub mod calendar;
 pub mod checks;
 pub mod claim;
+pub mod clocks;
 pub mod day;
 pub mod decision;
 pub mod entitlement;
 pub mod event;
 pub mod explain;
+pub mod figures;
+pub mod identity_card;
 pub mod member;
 pub mod money;
 pub mod payout;
@@ -19,6 +23,7 @@ pub mod personal;
 pub mod plan;
 pub mod review;
 pub mod route;
+pub mod rules;
 pub mod settlement;
 pub mod usage;
 

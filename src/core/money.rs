@@ -108,6 +108,11 @@ impl Fen {
         Fen((self.0 - other.0).abs())
     }
 
+    /// Whether it is more than a share of `whole`, exactly.
+    pub fn is_more_than(self, share: Rate, whole: Fen) -> bool {
+        i128::from(self.0) * 10_000 > i128::from(whole.0) * share.ten_thousandths()
+    }
+
     /// The share of this amount at `rate`, in whole fen.
     #[must_use]
     pub fn share(self, rate: Rate, rounding: Rounding) -> Fen {
@@ -247,6 +252,19 @@ impl Rate {
     #[must_use]
     pub fn rest(self) -> Rate {
         Rate((Decimal::ONE - self.0).normalize())
+    }
+
+    /// Whether it is more than `part` of `whole`; of nothing it is not.
+    pub fn exceeds(self, part: usize, whole: usize) -> bool {
+        let [part, whole] =
+            [part, whole].map(|it| i128::try_from(it).unwrap_or(i128::MAX / 10_000));
+        part * 10_000 < self.ten_thousandths() * whole
+    }
+
+    /// The part of a number of whole units, cut off.
+    pub fn part_of(self, units: i64) -> i64 {
+        let part = i128::from(units) * self.ten_thousandths() / 10_000;
+        i64::try_from(part).expect("a part of a number is not larger")
     }
 
     /// The share as a decimal: `0.85`.

@@ -6,8 +6,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::clocks::ClockRules;
 use super::day::{Day, PeriodStart};
+use super::figures::{Figure, Figures};
 use super::money::{Fen, Rounding};
+use super::rules::Rule;
 use super::settlement::Settlement;
 
 #[cfg(test)]
@@ -77,6 +80,10 @@ pub struct Plan {
     pub green_ceiling: Fen,
     /// A payout above it needs two reviewers (双人复核); none: one is enough.
     pub four_eyes_above: Option<Fen>,
+    /// What a person should look at, in the order of their numbers (F1–F23 in `domain.md` 4.3).
+    pub rules: Vec<Rule>,
+    /// How long its claims may take (`domain.md` 4.4).
+    pub clocks: ClockRules,
     /// SHA-256 of the document, in hex.
     pub hash: String,
 }
@@ -337,14 +344,18 @@ impl Responsibility {
     }
 }
 
-/// All published plans, each with its versions by first day.
+/// All published plans, each with its versions by first day, and the figures that their rules and
+/// clocks look at.
 #[derive(Debug, Clone, Default)]
-pub struct Plans(BTreeMap<String, Vec<Arc<Plan>>>);
+pub struct Plans {
+    plans: BTreeMap<String, Vec<Arc<Plan>>>,
+    figures: Figures,
+}
 
 impl Plans {
     /// Adds a version. One that is known already stays as it is: versions are immutable.
     pub fn publish(&mut self, plan: Arc<Plan>) {
-        let versions = self.0.entry(plan.plan_id.clone()).or_default();
+        let versions = self.plans.entry(plan.plan_id.clone()).or_default();
         if versions.iter().all(|known| known.version != plan.version) {
             versions.push(plan);
             versions.sort_by_key(|version| version.start_date);
@@ -353,7 +364,7 @@ impl Plans {
 
     /// All versions of one plan, by first day.
     pub fn versions(&self, plan_id: &str) -> &[Arc<Plan>] {
-        self.0.get(plan_id).map_or(&[], Vec::as_slice)
+        self.plans.get(plan_id).map_or(&[], Vec::as_slice)
     }
 
     /// One version by name.
@@ -374,12 +385,22 @@ impl Plans {
 
     /// Whether any plan decides claims in another order than they come in.
     pub fn any_by_service_date(&self) -> bool {
-        let first_versions = self.0.values().filter_map(|versions| versions.first());
+        let first_versions = self.plans.values().filter_map(|versions| versions.first());
         first_versions.into_iter().any(|plan| plan.claim_order == ClaimOrder::ServiceDate)
     }
 
     /// Every version of every plan.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Plan>> {
-        self.0.values().flatten()
+        self.plans.values().flatten()
+    }
+
+    /// Adds a version of figures.
+    pub fn publish_figure(&mut self, figure: Figure) {
+        self.figures.publish(figure);
+    }
+
+    /// Published figures.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 }

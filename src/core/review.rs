@@ -147,6 +147,21 @@ pub enum Deed {
     Reopen,
     /// Something to be known.
     Comment,
+    /// Somebody spoke with the claimant, or gave notice of a denial.
+    Contact {
+        /// What for.
+        purpose: ContactPurpose,
+    },
+}
+
+/// What the claimant was spoken with for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ContactPurpose {
+    /// 首次联系: about the claim.
+    Claimant,
+    /// 拒赔通知: notice of a denial with its reasons.
+    RefusalNotice,
 }
 
 /// The texts of an act. They may be personal, so they lie beside its event and print as `***`.

@@ -6,15 +6,28 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::adjudicate::{Case, adjudicate, deny};
-use super::claim::{Claim, ClaimState};
-use super::day::{Day, Moment};
+use super::claim::{Claim, ClaimId, ClaimState};
+use super::day::Moment;
 use super::decision::{CounterBook, Decision, Denial};
+use super::figures::FigureRef;
 use super::member::Roster;
 use super::money::Fen;
-use super::plan::{Attribution, Benefit, LinesAbsent, PaymentMode, Plan, PlanRef, Plans};
+use super::plan::{LinesAbsent, PaymentMode, Plan, PlanRef, Plans};
 use super::review::{Award, Review};
+use super::rules::{self, Test};
 use super::settlement::Settlement;
 use super::usage::{NeedsHistory, Usage};
+
+mod coverage;
+mod facts;
+mod look;
+mod reason;
+
+pub(super) use coverage::covering_plan;
+use coverage::{Uncovered, find_coverage};
+use facts::{absent_facts, amounts_contradict};
+use look::{Found, look};
+pub use reason::{Reason, ReasonCode, reason};
 
 /// Who lets a claim through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,48 +39,6 @@ pub enum Route {
     Review,
 }
 
-/// Why a person must look, or what is missing (`domain.md` 4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ReasonCode {
-    /// F17: certificate, card and person number name different members.
-    PersonUnclear,
-    /// F4: the stated amounts contradict each other.
-    AmountsContradict,
-    /// A fact without which nothing can be decided is missing.
-    FactMissing,
-    /// F10: the payout is above the green channel's ceiling.
-    AboveCeiling,
-    /// Money is due and nobody said where it goes.
-    PayeeMissing,
-    /// An event without a bill: its documents are for a person to look at.
-    EventReported,
-    /// The plan excludes or caps lines, and the settlement has none.
-    LinesMissing,
-    /// The fee lines come to more than the bill: cents apart (`domain.md` 1.7, I6), one is wrong.
-    LinesExceedBill,
-    /// F21: the sender computed another payout (`domain.md` 4.1).
-    SenderPayoutDiffers,
-    /// A decision that stood is taken back by later facts; only a person may do that.
-    DecisionWithdrawn,
-    /// What the rules give has changed under an amount that a person set.
-    FigureChanged,
-    /// A person wants the decision looked at again.
-    Reopened,
-    /// What a person asked for has been answered.
-    InformationProvided,
-}
-
-/// A reason with the evidence for it, in the order the rules ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// The rule.
-    pub code: ReasonCode,
-    /// What it saw: names and values, nothing personal.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub evidence: Vec<(String, String)>,
-}
-
 /// What the engine finds for one settlement at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
@@ -75,8 +46,12 @@ pub struct Evaluation {
     pub state: ClaimState,
     /// Who lets it through.
     pub route: Route,
-    /// Why not the green channel, or what is missing.
+    /// Why not the green channel, what is missing, or which rules deny it.
     pub reasons: Vec<Reason>,
+    /// What was noted and holds nothing up.
+    pub flags: Vec<Reason>,
+    /// The versions of the figures that its rules looked at.
+    pub figures: Vec<FigureRef>,
     /// Why it was denied at once.
     pub denial: Option<Denial>,
     /// The version that decided; none without coverage.
@@ -102,13 +77,23 @@ pub struct World<'a> {
     pub received: Moment,
     /// The version that decided this claim first; a claim keeps its version.
     pub first_plan: Option<&'a PlanRef>,
+    /// The versions of the figures that its rules looked at first; likewise.
+    pub first_figures: &'a [FigureRef],
+    /// The member, ours.
+    pub member_id: &'a str,
+    /// The member's other claims, earlier and later, as far as any rule may look at them.
+    pub others: &'a [Arc<Claim>],
 }
 
 /// What is known of the claim itself, besides its settlement.
 #[derive(Debug, Clone, Copy)]
 pub struct Standing<'a> {
+    /// The claim.
+    pub claim_id: ClaimId,
     /// Whether its identities name different members.
     pub person_unclear: bool,
+    /// The claim that had its invoice when it came.
+    pub invoice_of: Option<ClaimId>,
     /// What people made of it.
     pub review: &'a Review,
     /// Where it stood approved until now: what a person approved. Routing sees only what comes on
@@ -116,12 +101,32 @@ pub struct Standing<'a> {
     pub let_through: Option<Fen>,
     /// Whether facts came in since it was let through.
     pub has_new_facts: bool,
+    /// What was noted when it was last looked at.
+    pub flags: &'a [Reason],
     /// Whether it stood approved, or waits because that was taken back: only a person may take back
     /// what stood.
     pub has_stood: bool,
 }
 
+impl Evaluation {
+    /// The plan version that has decided; none where none has yet, whatever plan's clocks run.
+    pub fn decided_under(&self) -> Option<&PlanRef> {
+        self.plan.as_ref().filter(|_| self.payment_mode.is_some())
+    }
+}
+
 impl Standing<'_> {
+    /// Whether it is looked at anew, and not only decided again.
+    fn is_compared(&self) -> bool {
+        self.let_through.is_none() || self.has_new_facts
+    }
+
+    /// Whether only a person may deny it: what stood is not taken back by rules, and what somebody
+    /// wants looked at is shown whole.
+    fn is_for_a_person(&self) -> bool {
+        self.has_stood || !self.review.doubts.is_empty()
+    }
+
     fn accepts(&self, code: ReasonCode) -> bool {
         self.review.accepted().contains(&code)
     }
@@ -167,8 +172,15 @@ pub fn evaluate(
 /// A claim keeps the version that decided it first, also while no plan covers it: what was paid is
 /// asked back by that plan's rules.
 fn keeping_plan(evaluation: Evaluation, world: World<'_>) -> Evaluation {
-    let plan = evaluation.plan.or_else(|| world.first_plan.cloned());
-    Evaluation { plan, ..evaluation }
+    let first = world.first_plan.filter(|_| evaluation.payment_mode.is_none());
+    let first = first.and_then(|it| world.plans.version(&it.plan_id, &it.version));
+    let payment_mode = evaluation.payment_mode.or(first.map(|plan| plan.payment_mode));
+    let plan = first.map(|plan| plan.reference()).or(evaluation.plan);
+    let mut figures = evaluation.figures;
+    if figures.is_empty() {
+        figures.extend_from_slice(world.first_figures);
+    }
+    Evaluation { figures, plan, payment_mode, ..evaluation }
 }
 
 /// A settlement that a person denied, with its chain as far as it has one.
@@ -187,6 +199,8 @@ fn denied_by_person(settlement: &Settlement, denial: Denial, world: World<'_>) -
         state: ClaimState::Denied,
         route: Route::Review,
         reasons: Vec::new(),
+        flags: Vec::new(),
+        figures: world.first_figures.to_vec(),
         denial: Some(denial),
         plan: plan.map(Plan::reference),
         payment_mode: plan.map(|plan| plan.payment_mode),
@@ -201,12 +215,13 @@ fn by_rules(
 ) -> Result<Evaluation, NeedsHistory> {
     let is_unclear = standing.person_unclear || world.roster.contradicts(&settlement.person);
     if is_unclear && !standing.accepts(ReasonCode::PersonUnclear) {
-        return Ok(no_figure(ClaimState::Pended, vec![reason(ReasonCode::PersonUnclear, [])]));
+        let unclear = vec![reason(ReasonCode::PersonUnclear, [])];
+        return Ok(waiting(settlement, unclear, world));
     }
     if !standing.accepts(ReasonCode::AmountsContradict)
         && let Some(contradiction) = amounts_contradict(settlement)
     {
-        return Ok(no_figure(ClaimState::Pended, vec![contradiction]));
+        return Ok(waiting(settlement, vec![contradiction], world));
     }
     let Some(burden) = settlement.burden() else { return Ok(missing(["personal_total_fen"])) };
     let case = |day| Case {
@@ -230,19 +245,38 @@ fn by_rules(
     }
     let usage = Usage::before(settlement, plan, world.counters, world.earlier)?;
     let decision = adjudicate(case(day), plan, &usage);
-    let Some(award) = standing.review.award().filter(|_| decision.denial().is_none()) else {
-        return Ok(decided(settlement, decision, plan, standing, world));
+    if let Some(denial) = decision.denial() {
+        return Ok(denied(Some(plan), decision, denial));
+    }
+    let mut found = look(settlement, &decision, plan, standing, world);
+    if standing.is_for_a_person() {
+        found.reviews.append(&mut found.denials);
+    }
+    if let Some(by_rule) = found.denials.first() {
+        let denial = rules::denial_of(by_rule.code);
+        let evaluation = denied(Some(plan), deny(case(day), denial), denial);
+        let Found { denials: reasons, flags, figures, .. } = found;
+        return Ok(Evaluation { reasons, flags, figures, ..evaluation });
+    }
+    let Some(award) = standing.review.award() else {
+        return Ok(decided(settlement, decision, plan, (standing, found), world));
     };
     let awarded = Case { award: Some(award), ..case(day) };
     let awarded = adjudicate(awarded, plan, &usage);
     if decision.payout() == award.figure && awarded.payout() == award.amount {
-        return Ok(decided(settlement, awarded, plan, standing, world));
+        return Ok(decided(settlement, awarded, plan, (standing, found), world));
     }
     let changed = figure_changed(award, decision.payout());
-    let mut evaluation = decided(settlement, decision, plan, standing, world);
+    let mut evaluation = decided(settlement, decision, plan, (standing, found), world);
     evaluation.reasons.push(changed);
     evaluation.state = ClaimState::Pended;
     Ok(evaluation)
+}
+
+/// A claim without a figure that a person must look at: under the plan whose clocks it runs by.
+fn waiting(settlement: &Settlement, reasons: Vec<Reason>, world: World<'_>) -> Evaluation {
+    let plan = find_coverage(settlement, world).ok().map(|(plan, _)| plan.reference());
+    Evaluation { plan, ..no_figure(ClaimState::Pended, reasons) }
 }
 
 /// Why an amount that a person set stands no longer.
@@ -260,56 +294,14 @@ fn fen(name: &str, amount: Fen) -> (String, String) {
     (name.to_owned(), amount.fen().to_string())
 }
 
-/// What is wrong with the stated amounts: every identity they break, and where the routes to the
-/// burden do not agree, the figure of each.
-fn amounts_contradict(settlement: &Settlement) -> Option<Reason> {
-    let contradictions = settlement.contradictions();
-    let disagree = settlement.routes_disagree();
-    if contradictions.is_empty() && !disagree {
-        return None;
-    }
-    let identities = contradictions.into_iter().flat_map(|found| {
-        let key = |side: &str| format!("{}_{side}_fen", found.identity.to_lowercase());
-        [
-            (key("stated"), found.stated.fen().to_string()),
-            (key("computed"), found.computed_fen.to_string()),
-        ]
-    });
-    let figures = if disagree { settlement.burden_figures() } else { Vec::new() };
-    let figures = figures.into_iter().map(|(route, fen)| (route.to_owned(), fen.to_string()));
-    Some(reason(ReasonCode::AmountsContradict, identities.chain(figures)))
-}
-
-/// The facts that the plan needs and nobody stated. An event needs a grade where its sum depends on
-/// one; a bill needs what the plan requires.
-fn absent_facts(settlement: &Settlement, plan: &Plan) -> Vec<String> {
-    let Some(event) = &settlement.event else {
-        let absent = plan.required_facts.iter().filter(|fact| !fact.is_stated(settlement));
-        return absent.map(super::decision::code).collect();
-    };
-    let is_graded = |benefit: &Benefit| match benefit {
-        Benefit::FixedSum(sum) => sum.event == event.kind && !sum.grades.is_empty(),
-        Benefit::Indemnity(_) | Benefit::PerDiem(_) => false,
-    };
-    let needs_grade = plan.responsibilities.iter().any(|it| is_graded(&it.benefit));
-    if needs_grade && event.grade.is_none() {
-        vec!["disability_grade".to_owned()]
-    } else {
-        Vec::new()
-    }
-}
-
-/// Routes a figure: denied, green or review.
+/// Routes a figure: green or review.
 fn decided(
     settlement: &Settlement,
     decision: Decision,
     plan: &Plan,
-    standing: Standing<'_>,
+    (standing, found): (Standing<'_>, Found),
     world: World<'_>,
 ) -> Evaluation {
-    if let Some(denial) = decision.denial() {
-        return denied(Some(plan), decision, denial);
-    }
     let payout = decision.payout();
     let mut reasons = Vec::new();
     if let Some(event) = &settlement.event {
@@ -329,14 +321,11 @@ fn decided(
         let evidence = [fen("lines_fen", lines), fen("total_fen", total)];
         reasons.push(reason(ReasonCode::LinesExceedBill, evidence));
     }
-    // A sender computes once; what we find later is compared with what stood.
-    let is_compared = standing.let_through.is_none() || standing.has_new_facts;
-    if let Some(theirs) = settlement.sender.payout.as_ref().filter(|_| is_compared)
-        && theirs.total.distance(payout) > settlement.sender.tolerance()
+    let has_rule = plan.rules.iter().any(|rule| matches!(rule.test, Test::SenderPayout { .. }));
+    if !has_rule
+        && standing.is_compared()
+        && let Some(evidence) = rules::sender_payout(settlement, &decision, None)
     {
-        let ours = [("payout_fen", payout), ("deductible_fen", decision.deductible())];
-        let evidence = ours.into_iter().chain(theirs.parts());
-        let evidence = evidence.map(|(name, amount)| fen(name, amount));
         reasons.push(reason(ReasonCode::SenderPayoutDiffers, evidence));
     }
     let approved = standing.let_through.unwrap_or_default();
@@ -358,6 +347,8 @@ fn decided(
         code => !standing.accepts(code),
     };
     reasons.retain(is_new);
+    let Found { reviews, flags, figures, .. } = found;
+    reasons.extend(reviews);
     let (state, route) = if reasons.is_empty() {
         (ClaimState::Approved, Route::Green)
     } else {
@@ -367,6 +358,8 @@ fn decided(
         state,
         route,
         reasons,
+        flags,
+        figures,
         denial: None,
         plan: Some(plan.reference()),
         payment_mode: Some(plan.payment_mode),
@@ -379,72 +372,13 @@ fn denied(plan: Option<&Plan>, decision: Decision, denial: Denial) -> Evaluation
         state: ClaimState::Denied,
         route: Route::Green,
         reasons: Vec::new(),
+        flags: Vec::new(),
+        figures: Vec::new(),
         denial: Some(denial),
         plan: plan.map(Plan::reference),
         payment_mode: plan.map(|plan| plan.payment_mode),
         decision: Some(decision),
     }
-}
-
-enum Uncovered {
-    NoDay(&'static str),
-    Denied(Day, Denial),
-}
-
-/// Which day of a settlement counts for a plan; all its versions say the same.
-fn attribution(plans: &Plans, plan_id: &str) -> Attribution {
-    plans.versions(plan_id).first().map_or(Attribution::Settlement, |any| any.attribution)
-}
-
-/// The plan version and attribution date of the coverage that the settlement falls under.
-fn find_coverage<'a>(
-    settlement: &Settlement,
-    world: World<'a>,
-) -> Result<(&'a Plan, Day), Uncovered> {
-    let roster = world.roster;
-    let mut stated_day = None;
-    for coverage in &roster.coverages {
-        let attribution = attribution(world.plans, &coverage.plan_id);
-        let day = attribution.day_of(settlement).ok_or(Uncovered::NoDay(match attribution {
-            Attribution::Settlement => "settle_time",
-            Attribution::Discharge => "discharge_date",
-            Attribution::Admission => "admission_date",
-        }))?;
-        stated_day = Some(day);
-        if coverage.span.contains(day) {
-            let kept = world.first_plan.filter(|first| first.plan_id == coverage.plan_id);
-            let kept = kept.and_then(|first| world.plans.version(&first.plan_id, &first.version));
-            let in_force = || world.plans.in_force(&coverage.plan_id, day);
-            return match kept.or_else(in_force) {
-                Some(plan) => Ok((plan, day)),
-                None => Err(Uncovered::Denied(day, Denial::PlanNotInForce)),
-            };
-        }
-    }
-    let settled = || Attribution::Settlement.day_of(settlement).or(settlement.discharge_date);
-    let day = stated_day.or_else(settled).ok_or(Uncovered::NoDay("settle_time"))?;
-    let first = roster.coverages.iter().map(|coverage| coverage.span.start).min();
-    Err(Uncovered::Denied(
-        day,
-        match first {
-            None => Denial::NotEligible,
-            Some(first) if day < first => Denial::BeforeCoverage,
-            Some(_) => Denial::AfterCoverage,
-        },
-    ))
-}
-
-/// The plan whose coverage a settlement falls under, whatever version of it decides.
-pub(super) fn covering_plan<'a>(
-    settlement: &Settlement,
-    roster: &'a Roster,
-    plans: &Plans,
-) -> Option<&'a str> {
-    let covers = |coverage: &&super::member::Coverage| {
-        let day = attribution(plans, &coverage.plan_id).day_of(settlement);
-        day.is_some_and(|day| coverage.span.contains(day))
-    };
-    roster.coverages.iter().find(covers).map(|coverage| coverage.plan_id.as_str())
 }
 
 fn missing<N: Into<String>>(fields: impl IntoIterator<Item = N>) -> Evaluation {
@@ -458,14 +392,11 @@ pub(super) fn no_figure(state: ClaimState, reasons: Vec<Reason>) -> Evaluation {
         state,
         route: Route::Review,
         reasons,
+        flags: Vec::new(),
+        figures: Vec::new(),
         denial: None,
         plan: None,
         payment_mode: None,
         decision: None,
     }
-}
-
-/// A reason with its evidence.
-pub fn reason(code: ReasonCode, evidence: impl IntoIterator<Item = (String, String)>) -> Reason {
-    Reason { code, evidence: evidence.into_iter().collect() }
 }

@@ -12,6 +12,7 @@ mod cause;
 mod compare;
 mod follow_up;
 mod insured_event;
+mod quantity;
 mod sender;
 
 pub use burden::{Buckets, Contradiction, TOLERANCE};
@@ -19,6 +20,7 @@ pub use cause::{Cause, has_prefix};
 pub use compare::Comparison;
 pub use follow_up::{FollowUp, Reversal, Reversed, Supplement};
 pub use insured_event::{DOCUMENTS_MAX, DocumentReference, InsuredEvent, is_word};
+pub use quantity::Quantity;
 pub use sender::{SenderNotes, SenderPayout, UnknownCode};
 
 /// `fund_pay_type` of what is no fund's money: the personal and the family account, and what the
@@ -77,6 +79,12 @@ pub struct Settlement {
     /// 发票号.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invoice_no: Option<String>,
+    /// How the stay ended (离院方式, `dscg_way`): 1 on doctor's orders, 5 death, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discharge_way: Option<String>,
+    /// Where it was settled (`pay_loc`): 1 at the centre (零星报销), 2 at the institution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pay_location: Option<String>,
     /// Whether more settlements of the stay follow (中途结算, `mid_setl_flag`): each makes a claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interim: Option<bool>,
@@ -212,6 +220,9 @@ pub struct Line {
     /// The day of service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_date: Option<Day>,
+    /// How many of the item (`cnt`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<Quantity>,
     /// The line's amount.
     pub total: Fen,
     /// Of it out of catalogue.
@@ -247,6 +258,8 @@ impl Settlement {
             settle_time: None,
             diagnoses: Vec::new(),
             invoice_no: None,
+            discharge_way: None,
+            pay_location: None,
             interim: None,
             without_basic_insurance: false,
             event: None,
@@ -272,6 +285,12 @@ impl Settlement {
         let event_date = self.event.as_ref().map(|event| event.event_date);
         let settled = || self.settle_time.and_then(Moment::day);
         event_date.or(self.discharge_date).or_else(settled)
+    }
+
+    /// The last day that is known of: of discharge, else of settlement, else of admission.
+    pub fn last_day(&self) -> Option<Day> {
+        let settled = || self.settle_time.and_then(Moment::day);
+        self.discharge_date.or_else(settled).or(self.admission_date)
     }
 
     /// The stay; `None` without both dates.

@@ -53,7 +53,9 @@ impl Claims {
         } else {
             Vec::new()
         };
-        Ok(GetClaimResponse { claim: Some(render::claim(&claim)), history })
+        let plans = self.ledger.plans();
+        let claim = render::claim_with_clocks(&claim, &plans, self.ledger.now());
+        Ok(GetClaimResponse { claim: Some(claim), history })
     }
 
     async fn list(&self, request: &ListClaimsRequest) -> Result<ListClaimsResponse, Fault> {
@@ -70,6 +72,7 @@ impl Claims {
         };
         let page_size = query.page_size;
         let filter = self.filter(query);
+        let (plans, now) = (self.ledger.plans(), self.ledger.now());
         let mut claims = Vec::new();
         let mut bytes = 0;
         let has_more = 'page: loop {
@@ -79,7 +82,7 @@ impl Claims {
             let read = store.claims_page(&filter, after, limit).await.map_err(LedgerError::from)?;
             let has_more = read.len() > wanted;
             for claim in read.iter().take(wanted) {
-                let rendered = render::claim(claim);
+                let rendered = render::claim_with_clocks(claim, &plans, now);
                 bytes += rendered.encoded_len();
                 if bytes > PAGE_BYTES_MAX && !claims.is_empty() {
                     break 'page true;

@@ -59,7 +59,7 @@ impl Reviews {
             problems.extend(parse::act(Some(&act), &Actor::default()).err().unwrap_or_default());
             problems
         })?;
-        Ok(reviewed(self.act(act, &actor).await?.as_ref()))
+        Ok(self.reviewed_claim(self.act(act, &actor).await?.as_ref()))
     }
 
     async fn list(
@@ -75,14 +75,15 @@ impl Reviews {
         let limit = u32::try_from(page_size + 1).unwrap_or(u32::MAX);
         let found = store.review_queue(&filter, after, limit).await.map_err(LedgerError::from)?;
         let (mut claims, mut last, mut bytes) = (Vec::new(), None, 0);
-        for claim in found.iter().take(page_size) {
-            let rendered = render::claim(claim);
+        let (plans, now) = (self.ledger.plans(), self.ledger.now());
+        for row in found.iter().take(page_size) {
+            let rendered = render::claim_with_clocks(&row.claim, &plans, now);
             bytes += rendered.encoded_len();
             if bytes > PAGE_BYTES_MAX && !claims.is_empty() {
                 break;
             }
             claims.push(rendered);
-            last = Some(QueueCursor { key: filter.order.key(claim), id: claim.id });
+            last = Some(QueueCursor { key: row.key, id: row.claim.id });
         }
         let next = last.filter(|_| claims.len() < found.len());
         let next_page_token =
@@ -110,7 +111,7 @@ impl Reviews {
                 Err(problems) => Err(problems.into()),
             };
             let outcome = match done {
-                Ok(done) => Outcome::Reviewed(reviewed(done.as_ref())),
+                Ok(done) => Outcome::Reviewed(self.reviewed_claim(done.as_ref())),
                 // What was carried out before it is safe to repeat.
                 Err(fault) if fault.ends_a_stream() => return Err(fault),
                 Err(fault) => Outcome::Refused(fault.into_refusal()),
@@ -120,13 +121,14 @@ impl Reviews {
         }
         Ok(pb::ReviewClaimsResponse { results })
     }
-}
 
-fn reviewed(done: Option<&Submitted>) -> pb::ReviewedClaim {
-    pb::ReviewedClaim {
-        claim: done.map(|done| render::claim(&done.claim)),
-        replayed: done.is_some_and(|done| done.replayed),
-        changes: done.map(|done| render::changes(&done.changes)).unwrap_or_default(),
+    fn reviewed_claim(&self, done: Option<&Submitted>) -> pb::ReviewedClaim {
+        let (plans, now) = (self.ledger.plans(), self.ledger.now());
+        pb::ReviewedClaim {
+            claim: done.map(|done| render::claim_with_clocks(&done.claim, &plans, now)),
+            replayed: done.is_some_and(|done| done.replayed),
+            changes: done.map(|done| render::changes(&done.changes)).unwrap_or_default(),
+        }
     }
 }
 
@@ -207,6 +209,15 @@ impl ReviewService for Reviews {
         let pb::ReviewedClaim { claim, replayed, .. } =
             self.reviewed(request, Item::Comment).await?;
         Ok(Response::new(pb::CommentClaimResponse { claim, replayed }))
+    }
+
+    async fn record_contact(
+        &self,
+        request: Request<pb::RecordContactRequest>,
+    ) -> Result<Response<pb::RecordContactResponse>, Status> {
+        let pb::ReviewedClaim { claim, replayed, .. } =
+            self.reviewed(request, Item::RecordContact).await?;
+        Ok(Response::new(pb::RecordContactResponse { claim, replayed }))
     }
 
     async fn review_claims(

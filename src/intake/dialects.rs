@@ -145,7 +145,10 @@ fn an_answer_to_a_query_reads_the_same_as_far_as_it_tells() {
         fields.insert(name.to_owned(), value);
     }
     let queried = told(&payload);
-    let expected = Settlement { region: None, lines: vec![], ..known };
+    // A query tells where it was settled, and not how the stay ended.
+    let pay_location = Some("2".to_owned());
+    let expected =
+        Settlement { region: None, lines: vec![], discharge_way: None, pay_location, ..known };
     assert_eq!(queried, expected);
     let request = json!({"infno": "5203", "input": {"data": {"setl_id": "another"}}}).to_string();
     let payload = payload.to_string();

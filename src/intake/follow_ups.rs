@@ -128,6 +128,21 @@ fn the_original_echoed_under_its_old_id_reverses() {
 }
 
 #[test]
+fn a_negative_total_that_takes_back_nothing_that_can_be_told_is_no_reversal() {
+    let mut alone = sample(NEGATIVE);
+    alone["output"]["setlinfo"].as_object_mut().unwrap().remove("mdtrt_id");
+    assert_eq!(
+        problems(read_value(&alone, None)),
+        [
+            "output.setlinfo.init_setl_id is required, or mdtrt_id: a negative total takes something \
+          back"
+        ]
+    );
+    alone["output"]["setlinfo"]["init_setl_id"] = json!("370200G0000008800005");
+    reversal(read_value(&alone, None));
+}
+
+#[test]
 fn every_sign_of_a_reversal_is_seen() {
     for (field, value) in [("init_setl_id", json!("370200G1")), ("medfee_sumamt", json!(-0.01))] {
         reversal(read_value(&changed(ORIGINAL, put(field, value)), None));

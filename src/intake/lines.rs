@@ -8,7 +8,7 @@ use super::names::{self, Names};
 use super::part::{Part, Places};
 use super::parts::Parts;
 use crate::core::checks::{Checks, limits};
-use crate::core::settlement::Line;
+use crate::core::settlement::{Line, Quantity};
 
 /// The lines of a composite record, each of which must belong to the settlement `own`.
 pub(super) fn of_composite(parts: &Parts<'_>, own: &str, findings: &mut Findings<'_>) -> Vec<Line> {
@@ -117,6 +117,12 @@ fn one_of(known: &mut Option<String>, row: Places<'_, '_>, names: Names, checks:
     }
 }
 
+/// How many of the item. A platform writes what it likes here: what is no number is not known.
+fn quantity(places: Places<'_, '_>, checks: &mut Checks) -> Option<Quantity> {
+    let (_, text) = places.written(names::QUANTITY, checks)?;
+    Quantity::parse(&text)
+}
+
 fn line(row: &Part<'_>, places: Places<'_, '_>, findings: &mut Findings<'_>) -> Line {
     let own = Places(&[row]);
     let checks = &mut findings.checks;
@@ -135,6 +141,7 @@ fn line(row: &Part<'_>, places: Places<'_, '_>, findings: &mut Findings<'_>) -> 
         charge_class,
         catalogue_level,
         service_date: places.day(names::SERVICE_TIME, checks).map(|(_, day)| day),
+        quantity: quantity(places, checks),
         total: own.amount(names::LINE_TOTAL, checks).unwrap_or_default(),
         out_of_catalogue: own.amount(names::OUT_OF_CATALOGUE, checks),
         over_limit: own.amount(names::OVER_LIMIT, checks),

@@ -33,6 +33,8 @@ pub(super) const SETTLE_TIME: Names = &["setl_time"];
 // The stay. `setl_begn_date` and `setl_end_date` span the settlement, not the stay.
 pub(super) const ADMISSION: Names = &["begntime", "adm_time", "begndate"];
 pub(super) const DISCHARGE: Names = &["endtime", "dscg_time", "enddate"];
+pub(super) const DISCHARGE_WAY: Names = &["dscg_way"];
+pub(super) const PAY_LOCATION: Names = &["pay_loc"];
 pub(super) const INVOICE_NO: Names = &["invono", "bill_no"];
 
 // The main diagnosis, and one row of `diseinfo`.
@@ -91,4 +93,5 @@ pub(super) const ITEM_NAME: Names = &["medins_list_name"];
 pub(super) const CHARGE_CLASS: Names = &["med_chrgitm_type"];
 pub(super) const CATALOGUE_LEVEL: Names = &["chrgitm_lv"];
 pub(super) const SERVICE_TIME: Names = &["fee_ocur_time"];
+pub(super) const QUANTITY: Names = &["cnt"];
 pub(super) const LINE_TOTAL: Names = &["det_item_fee_sumamt"];

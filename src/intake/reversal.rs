@@ -50,6 +50,13 @@ pub(super) fn read(
     let visit_id = visits.code(names::VISIT_ID, limits::VISIT_ID_MAX, checks);
     if original_id.is_none() && reversal_id.is_none() && visit_id.is_none() {
         setlinfo.require(names::SETTLEMENT_ID, checks);
+    } else if negative && original_id.is_none() && visit_id.is_none() {
+        // Nobody could ever tell what it takes back (F5 in `domain.md` 4.3).
+        let problem = format!(
+            "is required, or {}: a negative total takes something back",
+            names::VISIT_ID[0]
+        );
+        checks.refuse(&parts.setlinfo.field(names::ORIGINAL_ID[0]), problem);
     }
     let is_echo = !negative && (original_id == reversal_id || original_id.is_none());
     let reverse_time = match reason {

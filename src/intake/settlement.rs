@@ -53,6 +53,8 @@ fn settlement(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Settlement {
         settle_time: setlinfo.moment(names::SETTLE_TIME, &mut findings.checks),
         diagnoses: main_diagnosis(parts, &mut findings.checks),
         invoice_no: invoice_no(parts, &mut findings.checks),
+        discharge_way: discharge_way(parts, findings),
+        pay_location: pay_location(parts, findings),
         interim: interim(parts, &mut findings.checks),
         without_basic_insurance: false,
         event: None,
@@ -132,6 +134,18 @@ pub(super) fn main_diagnosis(parts: &Parts<'_>, checks: &mut Checks) -> Vec<Diag
 pub(super) fn invoice_no(parts: &Parts<'_>, checks: &mut Checks) -> Option<String> {
     let places = Places(&[&parts.setlinfo, &parts.list, &parts.stay, &parts.asked]);
     places.code(names::INVOICE_NO, limits::INVOICE_NO_MAX, checks)
+}
+
+/// How the stay ended.
+pub(super) fn discharge_way(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let places = Places(&[&parts.stay, &parts.setlinfo, &parts.list, &parts.asked]);
+    places.code(names::DISCHARGE_WAY, limits::CODE_MAX, &mut findings.checks)
+}
+
+/// Where it was settled.
+pub(super) fn pay_location(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let places = Places(&[&parts.setlinfo, &parts.stay, &parts.asked]);
+    places.code(names::PAY_LOCATION, limits::CODE_MAX, &mut findings.checks)
 }
 
 /// Whether more settlements of the stay follow; `None` where the flag is neither.

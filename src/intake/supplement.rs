@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::names::{self, Names};
 use super::part::{Part, Places};
 use super::parts::Parts;
-use super::settlement::{days, interim, invoice_no, main_diagnosis};
+use super::settlement::{days, discharge_way, interim, invoice_no, main_diagnosis, pay_location};
 use super::{Reading, lines};
 use crate::core::checks::{Checks, limits};
 use crate::core::settlement::{Diagnosis, FollowUp, Person, Settlement, Supplement};
@@ -41,6 +41,8 @@ pub(super) fn read(parts: &Parts<'_>, findings: &mut Findings<'_>) -> Reading {
         discharge_date,
         diagnoses: main_diagnosis(parts, &mut findings.checks),
         invoice_no: invoice_no(parts, &mut findings.checks),
+        discharge_way: discharge_way(parts, findings),
+        pay_location: pay_location(parts, findings),
         interim: interim(parts, &mut findings.checks),
         lines: apart.lines,
         ..Settlement::silent()

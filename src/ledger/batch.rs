@@ -9,14 +9,15 @@ use super::keys::{Key, Keys, Standing, key_of};
 use super::queue::{Ask, Job};
 use super::record::{Recorded, Recorder, recorded_changes, tried_changes};
 use super::requests::Requests;
+use super::surroundings::Surroundings;
 use super::waiting::{Completed, Waiting};
 use super::{Clock, Enrolled, EnrolmentChange, LedgerError, Mode, Submitted};
-use crate::core::book::{Book, Command, Effect, Refusal, ReviewRefusal};
+use crate::core::book::{Book, Command, Effect, Refusal, ReviewRefusal, Seen};
 use crate::core::claim::{ClaimId, ClaimState};
 use crate::core::day::Moment;
 use crate::core::plan::Plans;
 use crate::core::review::Deed;
-use crate::core::settlement::{Comparison, Settlement};
+use crate::core::settlement::{Comparison, FollowUp, Settlement};
 use crate::feed::{Entry, Told};
 use crate::store::{ParkedRow, Store, StoreError, Tx};
 
@@ -70,14 +71,15 @@ pub(super) async fn settle(
     if heads.iter().any(|head| head.documents_revision > documents.revision()) {
         return Err(Trouble::Stale);
     }
-    let mut recorder = Recorder::new(heads, clock);
+    let plans = documents.plans();
+    let mut recorder = Recorder::new(heads, clock, plans.clone());
     let claim_ids: Vec<ClaimId> = jobs.iter().map(|job| number(job, &mut recorder)).collect();
     let mut keys = Keys::insert(&mut tx, jobs, &claim_ids).await?;
     let books = read_books(&mut tx, jobs, &keys).await?;
     let waiting = Waiting::read(&mut tx, jobs, &keys).await?;
     let requests = Requests::read(&mut tx, jobs).await?;
-    let plans = documents.plans();
-    let mut batch = Batch { tx, recorder, books, plans, waiting, requests };
+    let surroundings = Surroundings::read(&mut tx, jobs, &waiting, &plans).await?;
+    let mut batch = Batch { tx, recorder, books, plans, waiting, requests, surroundings };
     let mut outcomes = Vec::with_capacity(jobs.len());
     // Members whose later commands must not overtake one that was put back.
     let mut held_up = HashSet::new();
@@ -162,6 +164,7 @@ struct Batch {
     plans: Arc<Plans>,
     waiting: Waiting,
     requests: Requests,
+    surroundings: Surroundings,
 }
 
 impl Batch {
@@ -206,6 +209,7 @@ impl Batch {
             let told = self.recorder.record(job.lane, &mut book, before, effects);
             others.extend(recorded_changes(told, subject));
             self.requests.made(job, told);
+            self.surroundings.recorded(&book, subject);
             if changed {
                 self.recorder.step(job.lane);
             }
@@ -305,12 +309,12 @@ impl Batch {
         completed: Option<Arc<Settlement>>,
     ) -> Result<Result<(Book, Vec<Effect>), Outcome>, StoreError> {
         let command = match &job.ask {
-            Ask::Submit { settlement, person_unclear, .. } => Command::Submit {
-                claim_id,
-                settlement: completed.unwrap_or_else(|| settlement.clone()),
-                person_unclear: *person_unclear,
-            },
-            Ask::FollowUp { what, .. } => Command::FollowUp(what.clone()),
+            Ask::Submit { settlement, person_unclear, .. } => {
+                let settlement = completed.unwrap_or_else(|| settlement.clone());
+                let seen = self.surroundings.seen(&settlement, *person_unclear);
+                Command::Submit { claim_id, settlement, seen }
+            }
+            Ask::FollowUp { what, .. } => Command::FollowUp(what.clone(), self.seen_for(what)),
             Ask::Enrol { import, .. } => Command::Enrol { import: import.clone() },
             Ask::Review { claim_id, act, texts, .. } => {
                 Command::Review { claim_id: *claim_id, act: act.clone(), texts: texts.clone() }
@@ -382,7 +386,8 @@ impl Batch {
     ) {
         let now = self.recorder.time(job.lane);
         let Some(what) = Waiting::follow_up(row) else { return };
-        match tried(book, &Command::FollowUp(what), now, &self.plans) {
+        let seen = self.seen_for(&what);
+        match tried(book, &Command::FollowUp(what, seen), now, &self.plans) {
             Some(Ok((after, more))) => {
                 *book = after;
                 effects.extend(more);
@@ -395,6 +400,13 @@ impl Batch {
                 self.waiting.refused(row, &refused(book, refusal), now);
             }
             Some(Err(_)) => {}
+        }
+    }
+
+    fn seen_for(&self, what: &FollowUp) -> Seen {
+        match what {
+            FollowUp::Supplement(it) => self.surroundings.seen(&it.facts, false),
+            FollowUp::Reversal(_) => Seen::default(),
         }
     }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{LedgerError, Mode};
+use crate::core::identity_card::{IDENTITY_CARD, comparable};
 use crate::core::member::Roster;
 use crate::core::settlement::Settlement;
 use crate::store::{Store, StoreError};
@@ -112,8 +113,10 @@ impl Identity {
     }
 
     fn set_certificate(&mut self, cert_type: Option<&str>, cert_no: &str) {
-        let kind = cert_type.unwrap_or("01");
-        self.0[0] = Some(format!("{kind}|{}", cert_no.to_uppercase()));
+        let kind = cert_type.unwrap_or(IDENTITY_CARD);
+        let number =
+            if kind == IDENTITY_CARD { comparable(cert_no) } else { cert_no.to_uppercase() };
+        self.0[0] = Some(format!("{kind}|{number}"));
     }
 
     fn hashes(&self, key: &DirectoryKey) -> Hashes {

@@ -6,11 +6,12 @@ use std::sync::{Arc, RwLock};
 
 use sha2::{Digest, Sha256};
 
-use super::record::{Recorder, recorded_changes};
+use super::record::{Recorder, due, recorded_changes};
 use super::{Clock, Impact, ImpactBound, LedgerError, Mode, PlanEntries, PlanEntry};
 use crate::core::book::Command;
 use crate::core::day::Day;
 use crate::core::event::{DocumentEvent, Event};
+use crate::core::figures::{Figure, FigureKind};
 use crate::core::member::Coverage;
 use crate::core::plan::document;
 use crate::core::plan::{Plan, Plans};
@@ -25,6 +26,8 @@ pub const PROFILE: &str = "profile";
 const ATTEMPTS_MAX: u32 = 5;
 /// Members whose books are read at a time.
 const MEMBERS_AT_ONCE: usize = 500;
+/// Claims whose clocks are looked at at a time.
+const CLAIMS_AT_ONCE: u32 = 500;
 
 /// A plan version after publishing.
 #[derive(Debug, Clone)]
@@ -37,11 +40,11 @@ pub struct Published {
     pub changes: Vec<Told>,
 }
 
-/// A document that the ledger publishes without reading it.
+/// A document that is no plan.
 #[derive(Debug, Clone)]
 pub struct Publication {
-    /// [`PROFILE`].
-    pub kind: &'static str,
+    /// [`PROFILE`], or what a [`FigureKind`] is called.
+    pub kind: String,
     /// Its id.
     pub id: String,
     /// Its version.
@@ -80,6 +83,14 @@ impl Documents {
         for row in rows.into_iter().filter(|row| row.revision > revision) {
             known.revision = known.revision.max(row.revision);
             if row.kind != PLAN {
+                if let Some(kind) = FigureKind::named(&row.kind) {
+                    let figure =
+                        Figure::read(kind, &row.body).map_err(|_| StoreError::Corrupt {
+                            table: "document",
+                            key: format!("{} {} {}", row.kind, row.id, row.version),
+                        })?;
+                    plans.publish_figure(figure);
+                }
                 Arc::make_mut(&mut known.others).push(row);
                 continue;
             }
@@ -183,7 +194,7 @@ pub(super) async fn publish_other(
         }
         let publish_time = clock();
         let row = DocumentRow {
-            kind: kind.to_owned(),
+            kind: kind.clone(),
             id: id.clone(),
             version: version.clone(),
             start_date: publish_time.day().unwrap_or(Day::EARLIEST),
@@ -295,7 +306,16 @@ async fn try_publish(
         refuse_decided_past(&mut tx, plan, documents).await?;
     }
     tx.insert_document(row).await?;
-    let mut recorder = Recorder::new(heads, clock);
+    let mut plans = (*documents.plans()).clone();
+    if let Some(plan) = plan {
+        plans.publish(plan.clone());
+    }
+    if let Some(kind) = FigureKind::named(&row.kind)
+        && let Ok(figure) = Figure::read(kind, &row.body)
+    {
+        plans.publish_figure(figure);
+    }
+    let mut recorder = Recorder::new(heads, clock, Arc::new(plans.clone()));
     for lane in lanes {
         let event = Event::Document(DocumentEvent {
             document: row.kind.clone(),
@@ -311,6 +331,9 @@ async fn try_publish(
         None => Vec::new(),
     };
     let impact = Impact::of(&changes);
+    if FigureKind::named(&row.kind) == Some(FigureKind::Calendar) {
+        set_due_again(&mut tx, &plans).await?;
+    }
     if mode == Mode::Preview {
         // What was only tried goes with the transaction.
         return Ok(Some(changes.into_iter().map(Told::without_place).collect()));
@@ -322,6 +345,18 @@ async fn try_publish(
     // The feed finds these events by itself.
     tx.commit().await?;
     Ok(Some(changes))
+}
+
+/// Clocks run by the calendar that is in force: what waits is due at another time now.
+async fn set_due_again(tx: &mut Tx, plans: &Plans) -> Result<(), PublishError> {
+    let mut after = None;
+    loop {
+        let claims = tx.open_claims(after, CLAIMS_AT_ONCE).await?;
+        let Some(last) = claims.last() else { return Ok(()) };
+        after = Some(last.id);
+        let rows: Vec<_> = claims.iter().map(|claim| (claim.id, due(claim, plans))).collect();
+        tx.set_due(&rows).await?;
+    }
 }
 
 /// Decides the claims that no version of the plan decided before, on days of this one.

@@ -71,7 +71,7 @@ impl Ledger {
             return Err(Trouble::Again);
         }
         let plans = documents.plans();
-        let mut recorder = Recorder::new(heads, *clock);
+        let mut recorder = Recorder::new(heads, *clock, plans.clone());
         let from_before = whole(&mut tx, from_lane, from, &plans).await?;
         let into_before = whole(&mut tx, into_lane, into, &plans).await?;
         if let Some(known) = &from_before.merged_into {

@@ -8,13 +8,17 @@ use serde::Serialize;
 use super::Clock;
 use crate::core::book::{Book, ClaimChange, Effect};
 use crate::core::claim::{Claim, ClaimId, ClaimState};
+use crate::core::clocks::{ClockKind, clocks, most_urgent};
 use crate::core::day::Moment;
 use crate::core::decision::{CounterKey, Counters};
 use crate::core::event::{ClaimEvent, Event, MemberEvent, MergeEvent, event_hash, facts_digest};
 use crate::core::money::Fen;
 use crate::core::payout::Payout;
+use crate::core::plan::Plans;
 use crate::feed::{Entry, Told};
-use crate::store::{ClaimRow, CounterRow, EventRow, FactRow, LaneHead, MemberRow, PayoutRow, Rows};
+use crate::store::{
+    ClaimRow, CounterRow, Due, EventRow, FactRow, LaneHead, MemberRow, PayoutRow, Rows,
+};
 
 /// Gathers everything that one transaction writes.
 pub(super) struct Recorder {
@@ -29,6 +33,8 @@ pub(super) struct Recorder {
     payouts: BTreeMap<(ClaimId, u32), Payout>,
     /// The same events for those who watch.
     told: Vec<Entry>,
+    /// What the clocks of claims run by.
+    plans: Arc<Plans>,
 }
 
 /// What one transaction writes, and what watchers are told once it is committed.
@@ -39,7 +45,7 @@ pub(super) struct Recorded {
 
 impl Recorder {
     /// Event time is max(now, the lane's last), set under the lane's lock.
-    pub(super) fn new(heads: Vec<LaneHead>, clock: Clock) -> Recorder {
+    pub(super) fn new(heads: Vec<LaneHead>, clock: Clock, plans: Arc<Plans>) -> Recorder {
         let now = clock();
         let timed = heads.into_iter().map(|mut head| {
             head.time = head.time.max(now);
@@ -55,6 +61,7 @@ impl Recorder {
             counters: BTreeMap::new(),
             payouts: BTreeMap::new(),
             told: Vec::new(),
+            plans,
         }
     }
 
@@ -184,6 +191,7 @@ impl Recorder {
             facts_position: change.facts_changed.then_some(position).or(facts),
             decision_position: change.decides.then_some(position).or(decision),
             revision: position,
+            due: due(&claim, &self.plans),
         };
         self.claims.insert(id, row);
         claim
@@ -239,6 +247,15 @@ impl Recorder {
     fn head_mut(&mut self, lane: u16) -> &mut LaneHead {
         self.heads.get_mut(&lane).expect("a batch locks every lane it writes")
     }
+}
+
+/// The clock that runs out first while a claim waits for a person, or a denied person for notice.
+pub(super) fn due(claim: &Claim, plans: &Plans) -> Option<Due> {
+    let mut clocks = clocks(claim, plans);
+    // A payment is waited for by other means than a desk.
+    clocks.retain(|it| it.kind != ClockKind::Payment);
+    let urgent = most_urgent(&clocks)?;
+    Some(Due { clock: urgent.kind, warn: urgent.warn?, time: urgent.due? })
 }
 
 fn to_json<T: Serialize>(value: &T) -> String {

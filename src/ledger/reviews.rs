@@ -73,8 +73,8 @@ impl Ledger {
         let mut after = None;
         loop {
             let found = self.0.store.review_queue(&filter, after, CANDIDATES).await?;
-            for claim in &found {
-                match take(claim.id).await {
+            for row in &found {
+                match take(row.claim.id).await {
                     Ok(taken) => return Ok(Some(taken)),
                     // Somebody was faster, or it is not for this person.
                     Err(LedgerError::Review { refusal, .. }) if is_passed_by(&refusal) => {}
@@ -89,7 +89,7 @@ impl Ledger {
             }
             match found.last() {
                 Some(last) if found.len() == CANDIDATES as usize => {
-                    after = Some(QueueCursor { key: filter.order.key(last), id: last.id });
+                    after = Some(QueueCursor { key: last.key, id: last.claim.id });
                 }
                 _ => return Ok(None),
             }

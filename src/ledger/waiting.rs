@@ -84,6 +84,14 @@ impl Waiting {
         self.rows.iter().filter(fits).cloned().collect()
     }
 
+    /// The invoices that facts which wait bring.
+    pub(super) fn invoices(&self) -> impl Iterator<Item = String> {
+        self.rows.iter().filter_map(|row| match Waiting::follow_up(row) {
+            Some(FollowUp::Supplement(it)) => it.facts.invoice_no.clone(),
+            Some(FollowUp::Reversal(_)) | None => None,
+        })
+    }
+
     /// A settlement that is new in `book`, with the facts that waited for it: they are decided
     /// together, as if they had come together.
     pub(super) fn completed(

@@ -8,8 +8,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock;
 use crate::core::day::Moment;
+use crate::core::decision::code;
 use crate::ledger::{Ledger, PROFILE};
-use crate::store::{Backlog, PullRow, ReserveRow};
+use crate::store::{Backlog, ClockRow, PullRow, ReserveRow, StoreError};
 use crate::telemetry::{Figure, gauge};
 
 /// A sender that has no profile. Whatever text it gave as its name stays out.
@@ -71,21 +72,16 @@ pub(super) fn register_pulls(ledger: &Ledger, closing: CancellationToken) {
         });
     }
     let store = ledger.store().clone();
-    tokio::spawn(async move {
-        let mut interval = tokio::time::interval(REFRESH_EVERY);
-        loop {
-            tokio::select! {
-                _ = interval.tick() => {}
-                () = closing.cancelled() => return,
-            }
-            // What cannot be read now stays as it was; the ledger itself says what is wrong.
-            if let Ok(mut rows) = store.pulls().await {
-                // A name that was only paused may be a mistyped one.
-                rows.retain(|row| !row.holder.is_empty());
-                *known.write().expect("nobody panics while holding it") = rows;
-            }
+    let read = move || {
+        let store = store.clone();
+        async move {
+            let mut rows = store.pulls().await?;
+            // A name that was only paused may be a mistyped one.
+            rows.retain(|row| !row.holder.is_empty());
+            Ok(rows)
         }
-    });
+    };
+    keep_fresh(known, closing, read);
 }
 
 /// Registers the gauges of what waits for a person, and keeps their figures fresh until the ledger
@@ -114,7 +110,48 @@ pub(super) fn register_reviews(ledger: &Ledger, closing: CancellationToken) {
             known.iter().map(|row| (vec![("plan", plan(row))], figure(row, now))).collect()
         });
     }
-    let store = ledger.store().clone();
+    let ledger = ledger.clone();
+    let read = move || {
+        let ledger = ledger.clone();
+        async move { ledger.store().reserves().await }
+    };
+    keep_fresh(known, closing, read);
+}
+
+/// Has the clocks of claims told: by the clock that runs out first, how many run, are close to their
+/// end, or have run out.
+pub(super) fn register_clocks(ledger: &Ledger, closing: CancellationToken) {
+    let known: Arc<RwLock<Vec<ClockRow>>> = Arc::default();
+    let description = "claims by the clock that runs out first, and how it stands";
+    let shown = known.clone();
+    gauge("greenlane.claim.clocks".to_owned(), "{claim}", description, move || {
+        let known = shown.read().expect("nobody panics while holding it");
+        let figures = known.iter().flat_map(|row| {
+            let running = row.claims - row.warned - row.breached;
+            let states =
+                [("running", running), ("warning", row.warned), ("breached", row.breached)];
+            states.map(|(state, count)| {
+                (vec![("clock", code(&row.clock)), ("state", state.to_owned())], count)
+            })
+        });
+        figures.collect()
+    });
+    let ledger = ledger.clone();
+    let read = move || {
+        let ledger = ledger.clone();
+        async move { ledger.store().clock_figures(ledger.now()).await }
+    };
+    keep_fresh(known, closing, read);
+}
+
+/// Reads figures again and again, until the server closes.
+fn keep_fresh<T: Send + Sync + 'static, R>(
+    known: Arc<RwLock<T>>,
+    closing: CancellationToken,
+    read: impl Fn() -> R + Send + 'static,
+) where
+    R: Future<Output = Result<T, StoreError>> + Send,
+{
     tokio::spawn(async move {
         let mut interval = tokio::time::interval(REFRESH_EVERY);
         loop {
@@ -123,8 +160,8 @@ pub(super) fn register_reviews(ledger: &Ledger, closing: CancellationToken) {
                 () = closing.cancelled() => return,
             }
             // What cannot be read now stays as it was; the ledger itself says what is wrong.
-            if let Ok(rows) = store.reserves().await {
-                *known.write().expect("nobody panics while holding it") = rows;
+            if let Ok(figures) = read().await {
+                *known.write().expect("nobody panics while holding it") = figures;
             }
         }
     });

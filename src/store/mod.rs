@@ -9,6 +9,8 @@
 
 mod conn;
 mod error;
+mod figures;
+mod invoices;
 mod log;
 mod parked;
 pub mod postgres;
@@ -19,6 +21,7 @@ mod reviews;
 mod rows;
 pub mod scratch;
 mod sqlite;
+mod stays;
 mod tx;
 mod write;
 
@@ -36,9 +39,10 @@ pub use self::parked::Named;
 pub use self::pulls::{Lease, PullProgress};
 pub use self::rejects::RejectKey;
 pub use self::rows::{
-    Backlog, ClaimCursor, ClaimFilter, ClaimRow, CounterRow, Delivery, DocumentRow, EventRow,
-    FactRow, KeyRow, LaneHead, MemberRow, ParkedRow, PastEvent, PayoutRow, PullRow, QueueCursor,
-    QueueFilter, QueueOrder, RejectFilter, RejectRow, RequestRow, ReserveRow, Rows,
+    Backlog, ClaimCursor, ClaimFilter, ClaimRow, ClockRow, CounterRow, Delivery, DocumentRow, Due,
+    EventRow, FactRow, InvoiceRow, KeyRow, LaneHead, MemberRow, ParkedRow, PastEvent, PayoutRow,
+    PullRow, QueueCursor, QueueFilter, QueueOrder, QueueRow, RejectFilter, RejectRow, RequestRow,
+    ReserveRow, Rows, StayRow,
 };
 pub use self::tx::Tx;
 

@@ -26,7 +26,7 @@ macro_rules! select_claims {
     ($($from:expr),+) => {
         concat!(
             "select c.lane, c.claim_no, c.member_id, c.source, c.settlement_id, c.state, \
-             c.revision, c.create_time_us, c.update_time_us, c.pend_time_us, \
+             c.revision, c.create_time_us, c.update_time_us, c.pend_time_us, c.due_time_us, \
              e.body as event, d.body as decision, \
              f.body as facts, p.number, p.kind, p.amount_fen, p.state as payout_state, \
              p.create_time_us as payout_time_us, p.offset_lane, p.offset_claim_no, \
@@ -100,8 +100,8 @@ const PAGE_OF_SETTLEMENT: &str = select_page!(
 
 #[derive(sqlx::FromRow)]
 pub(super) struct ClaimRecord {
-    lane: i32,
-    claim_no: i64,
+    pub(super) lane: i32,
+    pub(super) claim_no: i64,
     member_id: String,
     source: String,
     settlement_id: String,
@@ -109,7 +109,8 @@ pub(super) struct ClaimRecord {
     revision: i64,
     create_time_us: i64,
     update_time_us: i64,
-    pend_time_us: Option<i64>,
+    pub(super) pend_time_us: Option<i64>,
+    pub(super) due_time_us: Option<i64>,
     event: Option<String>,
     /// Where the decision was made before the last event.
     decision: Option<String>,
@@ -218,6 +219,7 @@ impl ClaimRecord {
             return Err(corrupt("fact")());
         }
         let (person_unclear, moved_to) = (event.person_unclear, event.moved_to);
+        let (invoice_of, timeline) = (event.invoice_of, event.timeline.clone());
         let (reversal, review) = (event.reversal.clone(), event.review.clone());
         let since = self.pend_time_us.map(Moment::from_micros);
         let review = Review { since, ..review };
@@ -233,6 +235,8 @@ impl ClaimRecord {
             member_id: std::mem::take(&mut self.member_id),
             settlement: Arc::new(facts),
             person_unclear,
+            invoice_of,
+            timeline,
             reversal,
             moved_to,
             review,
@@ -451,7 +455,7 @@ pub(super) fn lane(lane: i32, table: &'static str) -> Result<u16, StoreError> {
 }
 
 /// Reads an enum value by its stored name: the other way round of [`code`].
-fn named<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
+pub(super) fn named<'a, T: Deserialize<'a>>(name: &'a str) -> Option<T> {
     let name: StrDeserializer<'a, NoName> = name.into_deserializer();
     T::deserialize(name).ok()
 }

@@ -1,16 +1,23 @@
 //! What reviewers work with: the queue, the events of a claim, and the requests that were carried
 //! out.
 
+use std::collections::BTreeMap;
+
 use super::conn::{Conn, Sql, bulk, on};
 use super::error::StoreError;
 use super::read::{self, select_claims};
-use super::rows::{PastEvent, QueueCursor, QueueFilter, QueueOrder, RequestRow, ReserveRow};
+use super::rows::{
+    PastEvent, QueueCursor, QueueFilter, QueueOrder, QueueRow, RequestRow, ReserveRow,
+};
 use super::{Store, Tx};
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::{Day, Moment};
 use crate::core::decision::code;
 use crate::core::event::Event;
 use crate::core::money::Fen;
+
+/// What has no clock comes behind everything that has one: more than a century, in µs.
+const NO_CLOCK: i64 = 4_000_000_000_000_000;
 
 /// A page of what waits for a person. Every condition is off while its parameter is null.
 macro_rules! select_queue {
@@ -32,6 +39,11 @@ macro_rules! select_queue {
     };
 }
 
+const BY_DUE: &str = select_queue!(
+    "(coalesce(c.due_time_us, c.pend_time_us + 4000000000000000), c.lane, c.claim_no) \
+     > ($9, $10, $11)",
+    "coalesce(c.due_time_us, c.pend_time_us + 4000000000000000), c.lane, c.claim_no"
+);
 const BY_AGE: &str = select_queue!(
     "(c.pend_time_us, c.lane, c.claim_no) > ($9, $10, $11)",
     "c.pend_time_us, c.lane, c.claim_no"
@@ -102,8 +114,9 @@ impl Store {
         filter: &QueueFilter,
         after: Option<QueueCursor>,
         limit: u32,
-    ) -> Result<Vec<Claim>, StoreError> {
+    ) -> Result<Vec<QueueRow>, StoreError> {
         let (text, first) = match filter.order {
+            QueueOrder::Due => (BY_DUE, i64::MIN),
             QueueOrder::Age => (BY_AGE, i64::MIN),
             QueueOrder::Amount => (BY_AMOUNT, i64::MAX),
         };
@@ -122,9 +135,26 @@ impl Store {
                 .persistent(false)
                 .fetch_all(conn).await
         });
-        let mut claims = read::assemble(rows?)?;
-        claims.sort_by_key(|claim| (filter.order.sort_key(claim), claim.id));
-        Ok(claims)
+        let rows: Vec<read::ClaimRecord> = rows?;
+        let due = |row: &read::ClaimRecord| {
+            let id = ClaimId { lane: read::lane(row.lane, "claim")?, number: row.claim_no };
+            Ok((id, row.due_time_us))
+        };
+        let due: BTreeMap<ClaimId, Option<i64>> =
+            rows.iter().map(due).collect::<Result<_, StoreError>>()?;
+        let row = |claim: Claim| {
+            let since = claim.review.since.map_or(0, Moment::micros);
+            let key = match filter.order {
+                QueueOrder::Due => due[&claim.id].unwrap_or(since + NO_CLOCK),
+                QueueOrder::Age => since,
+                QueueOrder::Amount => claim.payout().fen(),
+            };
+            QueueRow { claim, key }
+        };
+        let mut queue: Vec<QueueRow> = read::assemble(rows)?.into_iter().map(row).collect();
+        let is_falling = filter.order == QueueOrder::Amount;
+        queue.sort_by_key(|row| (if is_falling { -row.key } else { row.key }, row.claim.id));
+        Ok(queue)
     }
 
     /// What claims under review hold, by plan.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::core::claim::{Claim, ClaimId, ClaimState};
+use crate::core::clocks::ClockKind;
 use crate::core::day::{Day, Moment};
 use crate::core::decision::{CounterKey, Counters};
 use crate::core::event::ClaimEvent;
@@ -90,6 +91,19 @@ pub struct ClaimRow {
     pub decision_position: Option<i64>,
     /// The position of its event.
     pub revision: i64,
+    /// What runs out first; none where nothing does.
+    pub due: Option<Due>,
+}
+
+/// The clock of a claim that runs out first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Which one.
+    pub clock: ClockKind,
+    /// When it warns.
+    pub warn: Moment,
+    /// When it runs out.
+    pub time: Moment,
 }
 
 /// A member that is new or changed.
@@ -168,6 +182,45 @@ pub struct RequestRow {
     pub positions: (i64, i64),
 }
 
+/// A stay that ended and was settled whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StayRow {
+    /// Its claim.
+    pub claim_id: ClaimId,
+    /// The hospital.
+    pub hospital_code: String,
+    /// The first day, where it is stated.
+    pub admission: Option<Day>,
+    /// The last day, likewise.
+    pub discharge: Option<Day>,
+    /// The bill.
+    pub total: Fen,
+}
+
+/// Claims for which one clock runs out first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClockRow {
+    /// The clock.
+    pub clock: ClockKind,
+    /// How many.
+    pub claims: i64,
+    /// For how many of them it warns.
+    pub warned: i64,
+    /// For how many of them it has run out.
+    pub breached: i64,
+}
+
+/// A claim that counts, with its invoice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvoiceRow {
+    /// The invoice.
+    pub invoice_no: String,
+    /// The claim.
+    pub claim_id: ClaimId,
+    /// When the claim came in.
+    pub create_time: Moment,
+}
+
 /// A published document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentRow {
@@ -240,34 +293,28 @@ pub struct QueueFilter {
 /// Which claims of the queue come first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum QueueOrder {
-    /// Those that have waited longest.
+    /// Those whose clock runs out first, then those that have waited longest.
     #[default]
+    Due,
+    /// Those that have waited longest.
     Age,
     /// Those that would pay most.
     Amount,
 }
 
-impl QueueOrder {
-    /// What the order is by: µs since it waits, or fen.
-    pub fn key(self, claim: &Claim) -> i64 {
-        match self {
-            QueueOrder::Age => claim.review.since.map_or(0, Moment::micros),
-            QueueOrder::Amount => claim.payout().fen(),
-        }
-    }
-
-    pub(super) fn sort_key(self, claim: &Claim) -> i64 {
-        match self {
-            QueueOrder::Age => self.key(claim),
-            QueueOrder::Amount => -self.key(claim),
-        }
-    }
+/// A claim of the queue with what its order is by.
+#[derive(Debug, Clone)]
+pub struct QueueRow {
+    /// The claim.
+    pub claim: Claim,
+    /// µs when its clock runs out, or since it waits, or fen.
+    pub key: i64,
 }
 
 /// The last claim of a page of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueCursor {
-    /// [`QueueOrder::key`] of that claim.
+    /// [`QueueRow::key`] of that claim.
     pub key: i64,
     /// Its id.
     pub id: ClaimId,

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::conn::{Conn, Held, Sql, bulk, on};
 use super::error::StoreError;
-use super::rows::{DocumentRow, KeyRow, LaneHead, Rows};
-use super::{read, write};
+use super::rows::{DocumentRow, InvoiceRow, KeyRow, LaneHead, Rows};
+use super::{invoices, read, stays, write};
 use crate::core::book::Book;
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::Day;
@@ -137,6 +137,34 @@ impl Tx {
     /// All claims of a member, by number.
     pub async fn history(&mut self, lane: u16, member_id: &str) -> Result<Vec<Claim>, StoreError> {
         let outcome = read::history(self.next(), &[(lane, member_id)]).await;
+        self.done(outcome)
+    }
+
+    /// The claims with these invoices, sorted and distinct, that were not taken back. The invoices
+    /// are held until the transaction ends, so that another one looks only when this one is through.
+    pub async fn claims_with_invoices(
+        &mut self,
+        numbers: &[&str],
+    ) -> Result<Vec<InvoiceRow>, StoreError> {
+        if numbers.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcome = invoices::hold(self.next(), numbers).await;
+        self.done(outcome)?;
+        let outcome = invoices::claims(self.next(), numbers).await;
+        self.done(outcome)
+    }
+
+    /// Those of these spans, `(member_id, first day, last day)`, with which a stay of the member that
+    /// was not taken back shares a day: by their places.
+    pub async fn with_neighbours(
+        &mut self,
+        spans: &[(&str, Day, Day)],
+    ) -> Result<HashSet<usize>, StoreError> {
+        if spans.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let outcome = stays::with_neighbours(self.next(), spans).await;
         self.done(outcome)
     }
 

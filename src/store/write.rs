@@ -71,7 +71,8 @@ macro_rules! upsert_claims {
             "insert into claim (lane, claim_no, member_id, source, settlement_id, visit_id, \
              hospital_code, invoice_no, plan_id, plan_version, attribution_date, state, route, \
              payout_fen, facts_position, decision_position, revision, create_time_us, \
-             update_time_us, assignee, pend_time_us, reason_codes) ",
+             update_time_us, assignee, pend_time_us, reason_codes, stay_start, stay_end, \
+             due_clock, warn_time_us, due_time_us) ",
             $from,
             " on conflict (lane, claim_no) do update set \
              visit_id = excluded.visit_id, hospital_code = excluded.hospital_code, \
@@ -83,7 +84,10 @@ macro_rules! upsert_claims {
              coalesce(nullif(excluded.decision_position, 0), claim.decision_position), \
              revision = excluded.revision, update_time_us = excluded.update_time_us, \
              assignee = excluded.assignee, pend_time_us = excluded.pend_time_us, \
-             reason_codes = excluded.reason_codes"
+             reason_codes = excluded.reason_codes, stay_start = excluded.stay_start, \
+             stay_end = excluded.stay_end, \
+             due_clock = excluded.due_clock, warn_time_us = excluded.warn_time_us, \
+             due_time_us = excluded.due_time_us"
         )
     };
 }
@@ -93,21 +97,25 @@ const CLAIMS: Sql = Sql {
         "select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, \
          value ->> 6, value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, \
          value ->> 12, value ->> 13, value ->> 14, value ->> 15, value ->> 16, value ->> 17, \
-         value ->> 18, value ->> 19, value ->> 20, value ->> 21 from jsonb_each($1) where true"
+         value ->> 18, value ->> 19, value ->> 20, value ->> 21, value ->> 22, value ->> 23, \
+         value ->> 24, value ->> 25, value ->> 26 from jsonb_each($1) where true"
     ),
     postgres: upsert_claims!(
         "select v.lane, v.claim_no, v.member_id, v.source, v.settlement_id, v.visit_id, \
          v.hospital_code, v.invoice_no, v.plan_id, v.plan_version, v.attribution_date, v.state, \
          v.route, v.payout_fen, v.facts_position, v.decision_position, v.revision, \
-         v.create_time_us, v.update_time_us, v.assignee, v.pend_time_us, v.reason_codes \
+         v.create_time_us, v.update_time_us, v.assignee, v.pend_time_us, v.reason_codes, \
+         v.stay_start, v.stay_end, v.due_clock, v.warn_time_us, v.due_time_us \
          from unnest($1::int[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], \
          $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], \
          $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], \
-         $19::bigint[], $20::text[], $21::bigint[], $22::text[]) \
+         $19::bigint[], $20::text[], $21::bigint[], $22::text[], $23::text[], $24::text[], \
+         $25::text[], $26::bigint[], $27::bigint[]) \
          v (lane, claim_no, member_id, source, settlement_id, visit_id, hospital_code, \
          invoice_no, plan_id, plan_version, attribution_date, state, route, payout_fen, \
          facts_position, decision_position, revision, create_time_us, update_time_us, assignee, \
-         pend_time_us, reason_codes)"
+         pend_time_us, reason_codes, stay_start, stay_end, due_clock, warn_time_us, \
+         due_time_us)"
     ),
 };
 
@@ -135,6 +143,11 @@ pub(super) async fn claims(conn: Conn<'_>, rows: &[ClaimRow]) -> Result<(), Stor
         row.claim.review.assignee.as_deref(),
         row.claim.review.since.map(Moment::micros),
         reason_codes(&row.claim.evaluation.reasons),
+        row.claim.settlement.stay().map(|stay| stay.start.to_string()),
+        row.claim.settlement.stay().and_then(|stay| stay.end).map(|day| day.to_string()),
+        row.due.map(|due| code(&due.clock)),
+        row.due.map(|due| due.warn.micros()),
+        row.due.map(|due| due.time.micros()),
     ])?;
     Ok(())
 }

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use greenlane::core::book::{Because, Book, Cause, Command, Departure, Effect};
+use greenlane::core::book::{Because, Book, Cause, Command, Departure, Effect, Seen};
 use greenlane::core::claim::{Claim, ClaimId};
 use greenlane::core::day::Moment;
 use greenlane::core::decision::{CounterKey, Counters};
 use greenlane::core::event::{ClaimEvent, Event, MergeEvent, event_hash, facts_digest};
+use greenlane::core::figures::{Figure, FigureKind};
 use greenlane::core::member::Roster;
 use greenlane::core::plan::document;
 use greenlane::core::plan::{Plan, Plans};
@@ -61,7 +62,8 @@ pub(crate) async fn audit(database: &Database) -> Audit {
     replay.run();
     let mut books = BTreeMap::new();
     for (lane, replayed) in (0..).zip(replay.lanes) {
-        assert_eq!(replayed.plans.all().count(), documents.len(), "lane {lane} names every plan");
+        let plans = documents.values().filter(|it| matches!(it, Published::Plan(_))).count();
+        assert_eq!(replayed.plans.all().count(), plans, "lane {lane} names every plan");
         for (member, book) in replayed.books {
             assert!(books.insert(member, (lane, book)).is_none(), "a member has one lane");
         }
@@ -142,13 +144,28 @@ async fn facts(database: &Database) -> Facts {
     facts
 }
 
-async fn documents(database: &Database) -> BTreeMap<String, Arc<Plan>> {
-    let rows: Vec<(String, String)> =
-        database.rows("select hash, body from document where kind = 'plan'").await;
-    let read = |(hash, body): (String, String)| {
-        let plan = document::read(&body).unwrap();
-        assert_eq!(plan.hash, hash);
-        (hash, Arc::new(plan))
+/// What decisions stand on.
+enum Published {
+    Plan(Arc<Plan>),
+    Figure(Figure),
+}
+
+async fn documents(database: &Database) -> BTreeMap<String, Published> {
+    let rows: Vec<(String, String, String)> =
+        database.rows("select kind, hash, body from document where kind <> 'profile'").await;
+    let read = |(kind, hash, body): (String, String, String)| {
+        let figure = |kind| Published::Figure(Figure::read(kind, &body).unwrap());
+        let read = match &*kind {
+            "baseline" => figure(FigureKind::Baseline),
+            "shared_accounts" => figure(FigureKind::SharedAccounts),
+            "calendar" => figure(FigureKind::Calendar),
+            _ => {
+                let plan = document::read(&body).unwrap();
+                assert_eq!(plan.hash, hash);
+                Published::Plan(Arc::new(plan))
+            }
+        };
+        (hash, read)
     };
     rows.into_iter().map(read).collect()
 }
@@ -158,7 +175,7 @@ async fn documents(database: &Database) -> BTreeMap<String, Arc<Plan>> {
 struct Replay<'a> {
     logs: &'a [Vec<Logged>],
     lanes: Vec<LaneReplay>,
-    documents: &'a BTreeMap<String, Arc<Plan>>,
+    documents: &'a BTreeMap<String, Published>,
     facts: &'a Facts,
     /// What left a member, by lane and position of its event.
     departures: BTreeMap<(u16, i64), Arc<Departure>>,
@@ -188,9 +205,12 @@ impl Replay<'_> {
         let mut next = at;
         let (member, command) = match &first.event {
             Event::Document(document) => {
-                if document.document == "plan" {
-                    let plan = self.documents[&document.hash].clone();
-                    self.lanes[index].plans.publish(plan);
+                match self.documents.get(&document.hash) {
+                    Some(Published::Plan(plan)) => self.lanes[index].plans.publish(plan.clone()),
+                    Some(Published::Figure(figure)) => {
+                        self.lanes[index].plans.publish_figure(figure.clone());
+                    }
+                    None => assert_eq!(document.document, "profile"),
                 }
                 self.lanes[index].at += 1;
                 return true;
@@ -265,12 +285,13 @@ impl Replay<'_> {
         }
         if let Some(reversal) = &event.reversal {
             assert_eq!(event.cause, Cause::Reversed);
-            return Command::FollowUp(FollowUp::Reversal(reversal.clone()));
+            return Command::FollowUp(FollowUp::Reversal(reversal.clone()), Seen::default());
         }
+        let (person_unclear, invoice_of) = (event.person_unclear, event.invoice_of);
         Command::Submit {
             claim_id,
             settlement: Arc::new(self.read(lane, logged.position)),
-            person_unclear: event.person_unclear,
+            seen: Seen { person_unclear, invoice_of: [invoice_of, None], has_neighbours: false },
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use greenlane::core::book::{Because, Book, Command, Effect};
+use greenlane::core::book::{Because, Book, Command, Effect, Seen};
 use greenlane::core::claim::{Claim, ClaimId};
 use greenlane::core::day::Moment;
 use greenlane::core::decision::{Decision, Denial, code};
@@ -112,7 +112,7 @@ fn lived(scenario: &Scenario) -> (Vec<Arc<Claim>>, Book, Plans) {
         let command = Command::Submit {
             claim_id: ClaimId { lane: 0, number },
             settlement: table.settlement(),
-            person_unclear: false,
+            seen: Seen::default(),
         };
         let effects = book.apply(&command, table.received(), &plans).unwrap();
         // Later ones may be decided again behind it.

@@ -25,7 +25,7 @@ use crate::world::{fixture, open_ledger};
 /// 甲, 乙 and 己 of the samples; 戊 is not on the roster.
 pub const CERT_A: &str = "370299194903120017";
 pub const CERT_B: &str = "370299196008050031";
-pub const CERT_E: &str = "370299195001010015";
+pub const CERT_E: &str = "370299195001010016";
 
 /// A server of this process.
 pub struct Served {

@@ -250,6 +250,7 @@ async fn a_changed_claim_keeps_its_facts_and_its_first_time() {
             facts_position: None,
             decision_position: Some(revision),
             revision,
+            due: None,
         };
         let mut tx = store.begin().await.unwrap();
         tx.write(&Rows { claims: vec![row], payouts, ..Rows::default() }).await.unwrap();

@@ -4,7 +4,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use greenlane::core::book::{Book, Command, Effect};
+use greenlane::core::book::{Book, Command, Effect, Seen};
 use greenlane::core::claim::ClaimId;
 use greenlane::core::day::Moment;
 use greenlane::core::event::{ClaimEvent, Event};
@@ -241,7 +241,7 @@ pub(crate) fn recorded(head: &mut LaneHead, member: &str, settlements: &[Arc<Set
     for settlement in settlements {
         let claim_id = ClaimId { lane: head.lane, number: head.claims + 1 };
         let settlement = settlement.clone();
-        let command = Command::Submit { claim_id, settlement, person_unclear: false };
+        let command = Command::Submit { claim_id, settlement, seen: Seen::default() };
         let now = Moment::from_micros(head.position + 1);
         for effect in book.apply(&command, now, &plans()).unwrap() {
             append(&mut rows, head, member, &effect);
@@ -288,6 +288,7 @@ fn append(rows: &mut Rows, head: &mut LaneHead, member: &str, effect: &Effect) {
                 facts_position: Some(position),
                 decision_position: Some(position),
                 revision: position,
+                due: None,
             });
             let payouts = change.payouts.iter().cloned();
             rows.payouts.extend(payouts.map(|payout| PayoutRow { claim_id, payout }));

@@ -304,6 +304,11 @@ fn nothing_is_left_undone_or_unchecked() {
             }
         }
     }
+    for readme in ["README.md", "README.zh-CN.md"] {
+        let text = fs::read_to_string(readme).unwrap();
+        // Where an output is to be pasted.
+        assert!(!text.lines().any(|line| line.starts_with('@')), "{readme} has a place to fill in");
+    }
     for source in sources("src").iter().chain(&sources("tests")) {
         if source.is(file!()) {
             continue;

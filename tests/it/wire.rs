@@ -3,11 +3,13 @@
 
 mod cases;
 mod changes;
+mod clocks;
 mod corrections;
 mod desk;
 mod desk_of_many;
 mod errors;
 mod events;
+mod figures;
 mod follow_ups;
 mod input;
 mod limits;
@@ -22,5 +24,6 @@ mod review_queue;
 mod review_requests;
 mod review_rules;
 mod reviews;
+mod rules;
 mod spoiled;
 mod stream;

@@ -19,7 +19,7 @@ use super::workload::{Workload, certificate};
 use crate::cli::Failure;
 use crate::cli::bench::{Bounds, told};
 use crate::clock;
-use crate::core::book::{Command, Effect};
+use crate::core::book::{Command, Effect, Seen};
 use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::decision::{CounterBook, CounterKey, Counters};
 use crate::core::event::{ClaimEvent, Event, event_hash, facts_digest};
@@ -141,7 +141,7 @@ async fn settle(
     };
     let before = book.counters.clone();
     head.time = head.time.max(clock::now());
-    let command = Command::Submit { claim_id, settlement, person_unclear: false };
+    let command = Command::Submit { claim_id, settlement, seen: Seen::default() };
     let effects =
         book.apply(&command, head.time, plans).expect("a new settlement conflicts with none");
     let claim = book.claims.last().expect("a submit makes a claim").clone();
@@ -182,6 +182,7 @@ fn rows_of(head: &mut LaneHead, effects: Vec<Effect>) -> Rows {
             facts_position,
             decision_position: Some(position),
             revision: position,
+            due: None,
         });
     }
     rows

@@ -11,7 +11,8 @@ use super::figures::{Tally, us};
 use super::workload::Workload;
 use crate::cli::Failure;
 use crate::cli::client::{settlement_stream, told};
-use crate::core::settlement::Settlement;
+use crate::core::money::Fen;
+use crate::core::settlement::{Amounts, Settlement};
 use crate::grpc::settlement_message;
 use crate::pb;
 
@@ -58,10 +59,23 @@ pub(super) async fn corrections(channel: &Channel, workload: &Workload) -> Resul
     Ok(tally)
 }
 
-/// One of many stays of the same person.
+/// What a claim of a chain leaves to the person: all of them together stay below what a person has to
+/// look at.
+const BURDEN: Fen = Fen::from_yuan(300);
+
+/// One of many stays of the same person. Its days are not stated: so many would be one after another.
 fn link(like: &Settlement, number: usize) -> Settlement {
     let of_link = |id: &String| format!("{id}C{number}");
+    let fund_total = like.amounts.fund_total.unwrap_or_default();
     Settlement {
+        admission_date: None,
+        discharge_date: None,
+        amounts: Amounts {
+            total: fund_total + BURDEN,
+            fund_total: Some(fund_total),
+            personal_total: Some(BURDEN),
+            ..Amounts::default()
+        },
         settlement_id: of_link(&like.settlement_id),
         visit_id: like.visit_id.as_ref().map(of_link),
         invoice_no: like.invoice_no.as_ref().map(of_link),

@@ -3,7 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::cli::dice::Dice;
 use crate::core::day::Moment;
+use crate::core::identity_card::check_character;
 use crate::core::money::Fen;
 use crate::core::personal::Personal;
 use crate::core::settlement::{Amounts, Diagnosis, FundPayment, Person, SenderNotes, Settlement};
@@ -18,8 +20,11 @@ const COVERED_FROM: &str = "2023-07-01";
 const SOURCE: &str = "370200";
 /// Midnight of 2024-01-01 in Shanghai, in s since the epoch.
 const FIRST_DAY_S: u64 = 1_704_038_400;
-/// Stays lie in two calendar years, hence in two benefit periods of a member.
-const DAYS: u64 = 730;
+/// Days between the stays of a person: nobody is back in hospital so soon that a person had to look
+/// at it. After nine stays the next benefit period begins.
+const ROUND_DAYS: u64 = 40;
+/// Rounds over which stays of a few persons are spread: some twenty benefit periods.
+const ROUNDS: u64 = 180;
 const DAY_S: u64 = 86_400;
 /// Basic insurance's own deductible, in fen.
 const BASIC_DEDUCTIBLE: u64 = 80_000;
@@ -41,18 +46,11 @@ pub(super) struct Workload {
     next: AtomicU64,
 }
 
-/// Numbers that look random and are the same for the same seed (`SplitMix64`).
-pub(super) struct Dice(u64);
-
-impl Dice {
-    /// A number from 0 to `sides - 1`.
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % sides
-    }
+/// Whose turn it is, so that everybody has one in each round, in no order.
+fn in_rounds(number: u64, persons: u64) -> (u64, u64) {
+    let persons = persons.max(1);
+    // A prime above any number of persons: it meets everybody once in a round.
+    (number % persons * 1_000_000_007 % persons, number / persons)
 }
 
 impl Workload {
@@ -79,8 +77,8 @@ impl Workload {
     pub(super) fn take(&self) -> Settlement {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let mut dice = self.dice(number);
-        let person = dice.roll(u64::from(self.members));
-        self.settlement(number, person, &mut dice)
+        let (person, round) = in_rounds(number, u64::from(self.members));
+        self.settlement(number, person, round, &mut dice)
     }
 
     /// The next settlement, of one of these persons.
@@ -90,17 +88,20 @@ impl Workload {
         let persons_count = u64::try_from(persons.len()).expect("persons fit in memory");
         let index = usize::try_from(dice.roll(persons_count)).expect("an index fits");
         let person = persons[index];
-        (self.settlement(number, u64::from(person), &mut dice), person)
+        let round = dice.roll(ROUNDS);
+        let settlement = self.settlement(number, u64::from(person), round, &mut dice);
+        // So many stays of one person would be one and the same: none is stated.
+        (Settlement { admission_date: None, discharge_date: None, ..settlement }, person)
     }
 
     fn dice(&self, number: u64) -> Dice {
-        Dice(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        Dice::new(self.seed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15))
     }
 
     /// A stay that leaves between 6,000 and 12,000 yuan to the person: above what the plan leaves
     /// to them, so that every claim has a payout until the year's limit.
-    fn settlement(&self, number: u64, person: u64, dice: &mut Dice) -> Settlement {
-        let settled_s = FIRST_DAY_S + dice.roll(DAYS * DAY_S);
+    fn settlement(&self, number: u64, person: u64, round: u64, dice: &mut Dice) -> Settlement {
+        let settled_s = FIRST_DAY_S + round * ROUND_DAYS * DAY_S + dice.roll(DAY_S);
         let stay_s = (3 + dice.roll(13)) * DAY_S;
         let at = |seconds: u64| Moment::from_micros(seconds.cast_signed() * 1_000_000);
         let (amounts, funds) = money(dice);
@@ -120,6 +121,8 @@ impl Workload {
             settle_time: Some(at(settled_s)),
             diagnoses: diagnoses(dice),
             invoice_no: Some(format!("37060124{number:010}")),
+            discharge_way: None,
+            pay_location: None,
             interim: None,
             without_basic_insurance: false,
             event: None,
@@ -186,8 +189,19 @@ pub(super) fn hospital(number: u64) -> String {
     format!("H3702{number:07}")
 }
 
+/// An identity card number that could be one: born between 1930 and 1979, nobody's district.
 fn cert_no(person: u64) -> String {
-    format!("370299{person:012}")
+    let (days, number) = (person / 999, person % 999 + 1);
+    let born = at_day(days % (50 * 336));
+    let digits = format!("370299{born}{number:03}");
+    let check = char::from(check_character(digits.as_bytes()));
+    format!("{digits}{check}")
+}
+
+/// A day after 1929, as digits.
+fn at_day(days: u64) -> String {
+    let (years, rest) = (days / 336, days % 336);
+    format!("{:04}{:02}{:02}", 1930 + years, rest / 28 + 1, rest % 28 + 1)
 }
 
 /// How a person is found in the directory.

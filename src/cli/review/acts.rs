@@ -108,6 +108,27 @@ pub(super) fn comment(claim_id: String, note: String, once: &Once) -> Act {
     })
 }
 
+pub(super) fn contact(
+    claim_id: String,
+    refusal_notice: bool,
+    note: Option<String>,
+    once: &Once,
+) -> Act {
+    let purpose = if refusal_notice {
+        pb::ContactPurpose::RefusalNotice
+    } else {
+        pb::ContactPurpose::Claimant
+    };
+    Act::RecordContact(pb::RecordContactRequest {
+        claim_id,
+        request_id: once.id(),
+        revision: String::new(),
+        purpose: purpose.into(),
+        note: note.unwrap_or_default(),
+        validate_only: once.validate_only,
+    })
+}
+
 /// Carries out one act. What only notes something changes no later claim.
 pub(super) async fn carry_out(act: Act, desk: &Desk) -> Result<pb::ReviewedClaim, Failure> {
     let mut client = desk.client().await?;
@@ -143,6 +164,10 @@ pub(super) async fn carry_out(act: Act, desk: &Desk) -> Result<pb::ReviewedClaim
             let answer = client.comment_claim(desk.signed(it)).await.map(Response::into_inner);
             answer.map(|it| noted(it.claim, it.replayed))
         }
+        Act::RecordContact(it) => {
+            let answer = client.record_contact(desk.signed(it)).await.map(Response::into_inner);
+            answer.map(|it| noted(it.claim, it.replayed))
+        }
     };
     done.map_err(|status| refused(&status, &request_id, desk.shown.language()))
 }
@@ -156,6 +181,7 @@ fn request_id(act: &Act) -> &str {
         Act::ProvideInformation(it) => &it.request_id,
         Act::Reopen(it) => &it.request_id,
         Act::Comment(it) => &it.request_id,
+        Act::RecordContact(it) => &it.request_id,
     }
 }
 

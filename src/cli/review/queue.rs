@@ -42,8 +42,9 @@ pub(in crate::cli) struct Filter {
     /// Only claims that would pay so much or less, in yuan.
     #[arg(long, value_name = "YUAN", value_parser = Fen::parse_yuan)]
     max_yuan: Option<Fen>,
-    /// Which come first: those that have waited longest, or that would pay most.
-    #[arg(long, value_enum, default_value = "age")]
+    /// Which come first: those whose clock runs out first, that have waited longest, or that would
+    /// pay most.
+    #[arg(long, value_enum, default_value = "due")]
     order: OrderArg,
 }
 
@@ -120,8 +121,9 @@ fn line(claim: &pb::Claim, language: Language) -> String {
     let hospital = claim.settlement.as_ref().map_or("", |it| it.hospital_code.as_str());
     let amount = claim.decision.as_ref().map_or_else(|| "-".to_owned(), |it| yuan(it.payout_fen));
     let codes: Vec<&str> = claim.review_reasons.iter().map(|it| it.code.as_str()).collect();
+    let due = due(claim, language);
     let line = format!(
-        "{:<8} {}  {:<13} {amount:>14}  {}  {:<12} {}",
+        "{:<8} {}  {:<13} {amount:>14}  {}  {:<12} {}{due}",
         claim.claim_id,
         local_time(review.pend_time.as_ref()),
         dash(hospital),
@@ -130,6 +132,22 @@ fn line(claim: &pb::Claim, language: Language) -> String {
         codes.join(" "),
     );
     line.trim_end().to_owned()
+}
+
+/// When the clock runs out that does so first, and whether it has.
+fn due(claim: &pb::Claim, language: Language) -> String {
+    let runs = claim.clocks.iter().filter(|it| it.stop_time.is_none());
+    let first = runs
+        .filter_map(|it| it.due_time.map(|due| (due.seconds, due.nanos, it)))
+        .min_by_key(|(seconds, nanos, _)| (*seconds, *nanos));
+    let Some((.., clock)) = first else { return String::new() };
+    let time = local_time(clock.due_time.as_ref());
+    match clock.state() {
+        pb::ClockState::Breached => {
+            language.of(format!("  已超时 {time}"), format!("  OVERDUE since {time}"))
+        }
+        _ => language.of(format!("  {time} 到期"), format!("  due {time}")),
+    }
 }
 
 fn dash(text: &str) -> &str {

@@ -9,6 +9,7 @@ use crate::core::decision::AdjustmentReason;
 use crate::core::explain::{Language, adjustment_text};
 use crate::pb;
 
+mod clocks;
 mod review;
 
 /// A claim with every figure, why it is so, and what is to be done.
@@ -24,7 +25,9 @@ pub(in crate::cli) fn of_claim_in_full(claim: &pb::Claim, language: Language) ->
     }
     page.payouts();
     page.reasons();
+    page.flags();
     page.review();
+    page.clocks();
     page.next();
     page.out
 }
@@ -250,7 +253,12 @@ impl Page<'_> {
         if claim.review_reasons.is_empty() {
             return;
         }
-        self.heading("须人工处理的原因", "Why a person must look");
+        // Those of a denied claim are the rules that denied it.
+        if claim.state() == pb::ClaimState::Denied {
+            self.heading("拒赔依据的规则", "Which rules denied it");
+        } else {
+            self.heading("须人工处理的原因", "Why a person must look");
+        }
         for reason in &claim.review_reasons {
             let text = self.language.of(&reason.text_zh, &reason.text_en);
             self.row(&format!("{}  ", reason.code), text);

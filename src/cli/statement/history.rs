@@ -89,6 +89,8 @@ fn deed(act: &pb::ReviewAct, after: pb::ClaimState, language: Language) -> Strin
         D::RequestInformation => language.of("要求补件", "asked for information").to_owned(),
         D::ProvideInformation => language.of("提交补件", "gave the information").to_owned(),
         D::Reopen => language.of("重新审核", "reopened it").to_owned(),
+        D::Contact => language.of("联系申请人", "spoke with the claimant").to_owned(),
+        D::RefusalNotice => language.of("发出拒赔通知", "gave notice of the denial").to_owned(),
         D::Comment | D::Unspecified => language.of("备注", "commented").to_owned(),
     };
     format!("{} {text}", actor_text(act.actor.as_ref(), language))

@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 
 use super::tests::plan as simple_plan;
 use super::*;
-use crate::core::book::{Because, Book, Command};
+use crate::core::book::{Because, Book, Command, Seen};
 use crate::core::claim::{Claim, ClaimId};
 use crate::core::day::Moment;
 use crate::core::decision::{AdjustmentGroup, CounterBook, Counters, Step};
@@ -33,6 +33,7 @@ prop_compose! {
             charge_class: ["01", "08"].get(class).map(ToString::to_string),
             catalogue_level: None,
             service_date: None,
+            quantity: None,
             total: fen(total),
             out_of_catalogue: part(out),
             over_limit: part(over),
@@ -213,7 +214,7 @@ fn submit_all(plan: &Plan, bills: &[Settlement]) -> (Vec<Arc<Claim>>, Book, Plan
         bill.settlement_id = number.to_string();
         let claim_id = ClaimId { lane: 0, number };
         let settlement = Arc::new(bill);
-        let command = Command::Submit { claim_id, settlement, person_unclear: false };
+        let command = Command::Submit { claim_id, settlement, seen: Seen::default() };
         assert!(!book.apply(&command, now, &plans).unwrap().is_empty());
     }
     (book.claims.clone(), book, plans)

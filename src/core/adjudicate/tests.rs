@@ -4,6 +4,7 @@ use expect_test::{Expect, expect};
 use proptest::prelude::*;
 
 use super::*;
+use crate::core::clocks::ClockRules;
 use crate::core::day::{Moment, Period};
 use crate::core::decision::{AdjustmentReason, CounterBook, CounterKey, Counters};
 use crate::core::explain::{Language, step_text};
@@ -71,6 +72,8 @@ pub(crate) fn plan(deductible: i64, rate: &str, limit: i64) -> Plan {
         item_caps: vec![],
         green_ceiling: fen(10_000_000),
         four_eyes_above: None,
+        rules: vec![],
+        clocks: ClockRules::default(),
         hash: "hash".into(),
     }
 }
@@ -135,6 +138,7 @@ pub(crate) fn line(no: &str, name: &str, total: i64, in_scope: i64) -> Line {
         charge_class: None,
         catalogue_level: None,
         service_date: None,
+        quantity: None,
         total: fen(total),
         out_of_catalogue: Some(fen(total - in_scope)),
         over_limit: None,

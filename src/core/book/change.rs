@@ -8,7 +8,7 @@ use crate::core::day::Moment;
 use crate::core::decision::{CounterBook, Decision};
 use crate::core::money::Fen;
 use crate::core::payout;
-use crate::core::review::Review;
+use crate::core::review::{Deed, Review};
 use crate::core::route::{
     Evaluation, Reason, ReasonCode, Route, Standing, World, evaluate, figure_changed,
 };
@@ -32,7 +32,17 @@ pub(super) fn decided_again(
     let evaluated = |review: &Review, let_through| {
         let person_unclear = claim.person_unclear;
         let has_stood = stood || is_withdrawn(claim);
-        let standing = Standing { person_unclear, review, let_through, has_new_facts, has_stood };
+        let (claim_id, invoice_of) = (claim.id, claim.invoice_of);
+        let standing = Standing {
+            claim_id,
+            person_unclear,
+            invoice_of,
+            review,
+            let_through,
+            has_new_facts,
+            flags: &claim.evaluation.flags,
+            has_stood,
+        };
         evaluate(&claim.settlement, standing, world)
     };
     let let_through = stood.then(|| review.let_through().unwrap_or_default());
@@ -82,7 +92,7 @@ pub(super) fn resolved(
         evaluation.state = ClaimState::Pended;
         evaluation.route = Route::Review;
     }
-    concluded(claim, Outcome { evaluation, review }, (cause, because), now)
+    concluded(claim, Outcome { evaluation, review }, (cause, because), None, now)
 }
 
 /// A claim that stands as it was found, with the money that follows.
@@ -90,6 +100,7 @@ pub(super) fn concluded(
     claim: &Claim,
     fresh: Outcome,
     (cause, because): (Cause, Option<Because>),
+    deed: Option<&Deed>,
     now: Moment,
 ) -> ClaimChange {
     let Outcome { mut evaluation, mut review } = fresh;
@@ -109,10 +120,13 @@ pub(super) fn concluded(
     if !evaluation.state.is_in_review() || !same_payout {
         review.proposal = None;
     }
+    let before = (cause != Cause::Submitted).then_some(from);
+    let timeline = claim.timeline.after(before, evaluation.state, deed, now);
     let payouts = payout::instruct(&claim.payouts, pay_target(&evaluation), now);
     let decides = evaluation.decision != claim.evaluation.decision;
     let changed = Claim {
         payouts: payout::merged(&claim.payouts, &payouts),
+        timeline,
         evaluation,
         review,
         update_time: voided_since(claim, now),

@@ -20,11 +20,11 @@ pub enum Command {
         claim_id: ClaimId,
         /// The facts.
         settlement: Arc<Settlement>,
-        /// Whether its identities name different members.
-        person_unclear: bool,
+        /// What is known of it from outside the book.
+        seen: Seen,
     },
     /// A message about a settlement of the member that came apart from it.
-    FollowUp(FollowUp),
+    FollowUp(FollowUp, Seen),
     /// The bureau's roster says something of the member.
     Enrol {
         /// What it says.
@@ -55,6 +55,24 @@ pub enum Command {
         /// Everything.
         departure: Arc<Departure>,
     },
+}
+
+/// What only a look beyond the member's book tells of a settlement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Seen {
+    /// Whether its identities name different members.
+    pub person_unclear: bool,
+    /// The first two claims, of whatever members, that have its invoice already: one may be its own.
+    pub invoice_of: [Option<ClaimId>; 2],
+    /// Whether a stay that the book may not have lies within [reach](crate::core::plan::Plans::reach_of).
+    pub has_neighbours: bool,
+}
+
+impl Seen {
+    /// The first claim that has the invoice of the settlement of `own`, besides that one.
+    pub(super) fn invoice_of_other(&self, own: ClaimId) -> Option<ClaimId> {
+        self.invoice_of.into_iter().flatten().find(|claim| *claim != own)
+    }
 }
 
 /// What a command changes. To be recorded in this order, all or nothing.

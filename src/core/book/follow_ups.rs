@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::change::post;
 use super::order::put_in_order;
-use super::{Because, Book, Cause, ClaimChange, Effect, Refusal};
+use super::{Because, Book, Cause, ClaimChange, Effect, Refusal, Seen};
 use crate::core::claim::{Claim, ClaimId, ClaimState};
 use crate::core::day::Moment;
 use crate::core::decision::CounterBook;
@@ -20,6 +20,7 @@ impl Book {
     pub(super) fn supplement(
         &mut self,
         supplement: &Supplement,
+        seen: Seen,
         now: Moment,
         plans: &Plans,
     ) -> Result<Vec<Effect>, Refusal> {
@@ -29,7 +30,7 @@ impl Book {
         let index = supplement.find(&self.claims).ok_or(Refusal::NothingFits)?;
         let known = self.claims[index].clone();
         let facts = supplement.beside(&known.settlement);
-        self.submit_again(&known, &facts, false, now, plans)
+        self.submit_again(&known, &facts, seen, now, plans)
     }
 
     /// Voids the claim of a reversed settlement, once, and decides the later ones again. What it

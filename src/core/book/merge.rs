@@ -131,8 +131,8 @@ impl Book {
     pub(super) fn keeps(&self, command: &Command) -> Result<bool, NeedsHistory> {
         let found = match command {
             Command::Review { act, .. } => return Ok(act.deed == Deed::Comment),
-            Command::FollowUp(_) if !self.is_full => return Err(NeedsHistory),
-            Command::FollowUp(what) => what.find(&self.claims),
+            Command::FollowUp(..) if !self.is_full => return Err(NeedsHistory),
+            Command::FollowUp(what, _) => what.find(&self.claims),
             Command::Submit { .. }
             | Command::Enrol { .. }
             | Command::Publish
@@ -220,7 +220,7 @@ impl Book {
             }
             let (evaluation, review) = (slot.evaluation.clone(), slot.review.clone());
             let why = (Cause::Redecided, Some(Because::Merge));
-            let change = concluded(slot, Outcome { evaluation, review }, why, now);
+            let change = concluded(slot, Outcome { evaluation, review }, why, None, now);
             *slot = change.claim.clone();
             effects.push(Effect::Claim(Box::new(change)));
         }

@@ -9,7 +9,9 @@ use crate::core::day::Moment;
 use crate::core::decision::{CounterBook, Decision, Denial};
 use crate::core::money::Fen;
 use crate::core::plan::{Plan, Plans};
-use crate::core::review::{Act, Actor, Award, Deed, Inquiry, Proposal, Review, Ruling, Texts};
+use crate::core::review::{
+    Act, Actor, Award, ContactPurpose, Deed, Inquiry, Proposal, Review, Ruling, Texts,
+};
 use crate::core::route::{Evaluation, ReasonCode, Standing, evaluate, reason};
 use crate::core::usage::NeedsHistory;
 
@@ -39,6 +41,7 @@ impl Book {
                 assigned(&claim, assignee.as_ref(), *only_free, act)?
             }
             Deed::Comment => noted(&claim, claim.review.clone()),
+            Deed::Contact { purpose } => spoken(&claim, *purpose)?,
             Deed::RequestInformation => asked(&claim, act, texts, now)?,
             _ if !self.is_full => return Err(Refusal::NeedsHistory),
             Deed::ProvideInformation => self.answered(index, now, plans)?,
@@ -50,7 +53,7 @@ impl Book {
             Made::Ruled(outcome) => (outcome, true),
             Made::Noted(outcome) => (outcome, false),
         };
-        let change = concluded(&claim, outcome, (Cause::Reviewed, None), now);
+        let change = concluded(&claim, outcome, (Cause::Reviewed, None), Some(&act.deed), now);
         let change = ClaimChange { act: Some((act.clone(), texts.clone())), ..change };
         self.claims[index] = change.claim.clone();
         let mut effects = vec![Effect::Claim(Box::new(change))];
@@ -234,14 +237,29 @@ impl Book {
         let claim = &self.claims[index];
         let counters: CounterBook = self.used_before(index);
         let standing = Standing {
+            claim_id: claim.id,
             person_unclear: claim.person_unclear,
+            invoice_of: claim.invoice_of,
             review,
             let_through: None,
             has_new_facts: false,
+            flags: &claim.evaluation.flags,
             has_stood,
         };
         evaluate(&claim.settlement, standing, self.world_at(index, &counters, plans))
     }
+}
+
+/// Notes that somebody spoke with the claimant, or gave notice of a denial.
+fn spoken(claim: &Claim, purpose: ContactPurpose) -> Result<Made, ReviewRefusal> {
+    match purpose {
+        ContactPurpose::Claimant if claim.state() == ClaimState::Voided => {
+            return Err(ReviewRefusal::State { state: claim.state() });
+        }
+        ContactPurpose::Claimant => {}
+        ContactPurpose::RefusalNotice => expect_state(claim, &[ClaimState::Denied])?,
+    }
+    Ok(noted(claim, claim.review.clone()))
 }
 
 /// Whether another person has to approve first.
@@ -267,25 +285,19 @@ fn needs_second(
 /// Whether a person may let a reason pass. What is missing has to come.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "a filter asks by reference")]
 fn may_pass(code: &ReasonCode) -> bool {
-    match code {
-        ReasonCode::FactMissing | ReasonCode::PayeeMissing | ReasonCode::DecisionWithdrawn => false,
-        ReasonCode::PersonUnclear
-        | ReasonCode::AmountsContradict
-        | ReasonCode::AboveCeiling
-        | ReasonCode::EventReported
-        | ReasonCode::LinesMissing
-        | ReasonCode::LinesExceedBill
-        | ReasonCode::SenderPayoutDiffers
-        | ReasonCode::FigureChanged
-        | ReasonCode::InformationProvided
-        | ReasonCode::Reopened => true,
-    }
+    !matches!(
+        code,
+        ReasonCode::FactMissing | ReasonCode::PayeeMissing | ReasonCode::DecisionWithdrawn
+    )
 }
 
 /// Whether a reason is about the amount alone.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "a filter asks by reference")]
 fn is_of_amount(code: &ReasonCode) -> bool {
-    matches!(code, ReasonCode::AboveCeiling | ReasonCode::SenderPayoutDiffers)
+    matches!(
+        code,
+        ReasonCode::AboveCeiling | ReasonCode::CumulativeCeiling | ReasonCode::SenderPayoutDiffers
+    )
 }
 
 fn payout_of(evaluation: &Evaluation) -> Fen {

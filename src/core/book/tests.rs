@@ -66,7 +66,7 @@ impl Play {
         self.apply(&Command::Submit {
             claim_id: ClaimId { lane: 0, number },
             settlement: Arc::new(settlement),
-            person_unclear: false,
+            seen: Seen::default(),
         })
     }
 
@@ -183,7 +183,7 @@ fn contradictions_and_unclear_persons_have_no_figure_and_hold_nothing() {
     play.apply(&Command::Submit {
         claim_id: ClaimId { lane: 0, number: 2 },
         settlement: Arc::new(settlement("b", 1_000_000, 600_000)),
-        person_unclear: true,
+        seen: Seen { person_unclear: true, ..Seen::default() },
     })
     .unwrap();
     assert_eq!(play.standing(), [(ClaimState::Pended, 0), (ClaimState::Pended, 0)]);
@@ -221,7 +221,7 @@ fn another_certificate_than_the_rosters_is_reviewed_and_holds_nothing() {
         settlement
     };
     play.submit(named("a", "37029919490312001x")).unwrap();
-    play.submit(named("b", "370299195001010015")).unwrap();
+    play.submit(named("b", "370299195001010016")).unwrap();
     assert_eq!(play.standing(), [(ClaimState::Approved, 100_000), (ClaimState::Pended, 0)]);
     let reasons = &play.book.claims[1].evaluation.reasons;
     assert_eq!(reasons[0].code, ReasonCode::PersonUnclear);

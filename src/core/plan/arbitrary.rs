@@ -11,9 +11,11 @@ use super::{
     Limit, LineSelector, LinesAbsent, LowerRate, PaymentMode, Per, PerDiem, Plan, RecoveryMode,
     Responsibility, Share, Tier, Waiting,
 };
+use crate::core::clocks::{ClockKind, ClockRule, ClockRules, Unit};
 use crate::core::day::{Day, PeriodStart};
 use crate::core::money::{Fen, Rate, Rounding};
-use crate::core::settlement::Cause;
+use crate::core::rules::{Action, QuantityMax, Rule, Test, catalogue};
+use crate::core::settlement::{Cause, Quantity};
 
 fn amount(least: i64, most: i64) -> impl Strategy<Value = Fen> {
     (least..=most).prop_map(|fen| Fen::new(fen).unwrap())
@@ -304,6 +306,59 @@ fn responsibilities() -> impl Strategy<Value = Vec<Responsibility>> {
     })
 }
 
+/// Some of all rules, each with what it needs.
+fn rules() -> impl Strategy<Value = Vec<Rule>> {
+    let complete = |test: Test| match test {
+        Test::LengthOutlier { deviations, .. } => {
+            Test::LengthOutlier { baseline: "city".into(), deviations }
+        }
+        Test::CostOutlier { deviations, .. } => {
+            Test::CostOutlier { baseline: "city".into(), deviations }
+        }
+        Test::SharedAccount { persons, .. } => {
+            Test::SharedAccount { accounts: "city".into(), persons }
+        }
+        Test::CumulativeCeiling { .. } => {
+            Test::CumulativeCeiling { amount: Fen::from_yuan(150_000) }
+        }
+        Test::Quantity { .. } => Test::Quantity {
+            items: vec![QuantityMax {
+                name: "床位费".into(),
+                lines: LineSelector { charge_classes: vec!["01".into()], ..Default::default() },
+                most: Quantity::parse("1.5").unwrap(),
+                per: CapPer::Day,
+            }],
+        },
+        other => other,
+    };
+    let all: Vec<Test> = catalogue().into_iter().map(|it| complete(it.test)).collect();
+    let count = all.len();
+    let actions = vec(select(vec![Action::Review, Action::Flag, Action::Deny]), count);
+    (subsequence(all, 0..=count), actions).prop_map(|(tests, actions)| {
+        tests.into_iter().zip(actions).map(|(test, action)| Rule { action, test }).collect()
+    })
+}
+
+/// Some clocks.
+fn clocks() -> impl Strategy<Value = ClockRules> {
+    let clock = |kind: ClockKind| {
+        let unit = select(vec![Unit::Hours, Unit::Days, Unit::WorkingDays]);
+        (1u16..=366, unit, rate(0, 10_000), amount(1, 1_000_000)).prop_map(
+            move |(limit, unit, warn_at, most)| ClockRule {
+                kind,
+                limit,
+                unit,
+                warn_at,
+                up_to: (kind == ClockKind::SmallClaim).then_some(most),
+            },
+        )
+    };
+    let kinds = subsequence(ClockKind::ALL.to_vec(), 0..=ClockKind::ALL.len());
+    let clocks = kinds.prop_flat_map(move |kinds| kinds.into_iter().map(clock).collect::<Vec<_>>());
+    (option::of(Just("cn".to_owned())), clocks)
+        .prop_map(|(calendar, clocks)| ClockRules { calendar, clocks })
+}
+
 /// A random plan that is sound.
 pub(crate) fn plan() -> impl Strategy<Value = Plan> {
     let parts = responsibilities().prop_flat_map(|list| {
@@ -327,6 +382,8 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
             select(vec![ClaimOrder::Processed, ClaimOrder::ServiceDate]),
             any::<bool>(),
             option::weighted(0.2, amount(0, 100_000_000)),
+            rules(),
+            clocks(),
         ),
         option::of(Just(Day::parse("2199-12-31").unwrap())),
         amount(0, 100_000_000),
@@ -336,7 +393,7 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
             let (rounding, account_money, lines_absent, filing_days, later_payers, start, ..) =
                 settings.clone();
             let (.., attribution, after, end_date, green_ceiling) = settings;
-            let (payment_mode, claim_order, is_offset, four_eyes_above) = after;
+            let (payment_mode, claim_order, is_offset, four_eyes_above, rules, clocks) = after;
             let recovery = match payment_mode {
                 PaymentMode::Transfer if is_offset => RecoveryMode::Offset,
                 _ => RecoveryMode::Collect,
@@ -365,6 +422,8 @@ pub(crate) fn plan() -> impl Strategy<Value = Plan> {
                 item_caps,
                 green_ceiling,
                 four_eyes_above,
+                rules,
+                clocks,
                 hash: String::new(),
             }
         },

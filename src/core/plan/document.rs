@@ -14,10 +14,12 @@ use super::{
 use crate::core::day::PeriodStart;
 use crate::core::money::{Fen, Rounding};
 
+mod clocks;
 mod parts;
 pub(crate) mod reader;
 mod render;
 mod responsibility;
+pub(crate) mod rules;
 mod soundness;
 
 pub use render::render;
@@ -141,6 +143,8 @@ impl<'d> Reader<'d> {
         let groups = self.each(table, "groups", Reader::group);
         let exclusions = self.each(table, "exclusions", Reader::exclusion);
         let item_caps = self.each(table, "item_caps", Reader::item_cap);
+        let rules = self.rules(table);
+        let clocks = self.clocks(table);
         Some(Plan {
             plan_id: plan_id?,
             version: version?,
@@ -165,6 +169,8 @@ impl<'d> Reader<'d> {
             item_caps,
             green_ceiling: green_ceiling?,
             four_eyes_above,
+            rules,
+            clocks,
             hash: hex::encode(Sha256::digest(document)),
         })
     }

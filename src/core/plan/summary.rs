@@ -13,6 +13,7 @@ use crate::core::money::Rounding;
 
 mod benefit;
 mod condition;
+mod rules;
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +53,7 @@ pub fn summary(plan: &Plan, language: Language) -> Vec<String> {
             format!("two persons look at a payout above {above}"),
         ));
     }
+    lines.extend(words.rules_and_clocks(plan));
     lines
 }
 

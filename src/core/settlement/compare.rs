@@ -51,6 +51,8 @@ impl Settlement {
             discharge_date => "discharge_date",
             settle_time => "settle_time",
             invoice_no => "invoice_no",
+            discharge_way => "discharge_way",
+            pay_location => "pay_location",
             interim => "interim",
             amounts.out_of_catalogue => "out_of_catalogue_fen",
             amounts.over_limit => "over_limit_fen",
@@ -156,7 +158,10 @@ impl Settlement {
 
 impl Line {
     fn same_facts(&self, other: &Line) -> bool {
-        let named_alike = Line { item_name: self.item_name.clone(), ..other.clone() };
+        // How many it was may be told later.
+        let is_known = self.quantity.is_some() && other.quantity.is_some();
+        let quantity = if is_known { other.quantity } else { self.quantity };
+        let named_alike = Line { item_name: self.item_name.clone(), quantity, ..other.clone() };
         *self == named_alike
     }
 }
@@ -215,13 +220,13 @@ fn same_code(one: &Diagnosis, other: &Diagnosis) -> bool {
 /// Known lines with those that are new by their number, for they may come in parts; `None` where a
 /// number comes with another content.
 fn merged_lines(known: &[Line], again: &[Line]) -> Option<Vec<Line>> {
-    let by_no: HashMap<&str, &Line> =
-        known.iter().map(|line| (line.line_no.as_str(), line)).collect();
+    let by_no: HashMap<&str, usize> =
+        known.iter().enumerate().map(|(index, line)| (line.line_no.as_str(), index)).collect();
     let mut merged = known.to_vec();
     for line in again {
         match by_no.get(line.line_no.as_str()) {
-            Some(ours) if !ours.same_facts(line) => return None,
-            Some(_) => {}
+            Some(ours) if !known[*ours].same_facts(line) => return None,
+            Some(ours) => merged[*ours].quantity = merged[*ours].quantity.or(line.quantity),
             None => merged.push(line.clone()),
         }
     }

@@ -3,11 +3,17 @@
 use super::query::uuid;
 use super::{Problems, limits as own};
 use crate::core::checks::{Checks, limits};
+use crate::core::day::Day;
+use crate::core::decision::code;
+use crate::core::figures::FigureKind;
+use crate::ledger::{PROFILE, Refresh};
 use crate::pb;
 use crate::store::RejectFilter;
 
 /// The most bytes of a document; above any profile.
 const DOCUMENT_BYTES_MAX: usize = 1024 * 1024;
+/// The longest id or version of a document.
+const DOCUMENT_ID_MAX: usize = 64;
 
 /// Which rejects are asked for.
 pub(in crate::grpc) fn reject_filter(
@@ -63,28 +69,98 @@ pub(in crate::grpc) fn parked_filter(
 }
 
 /// A document to be published; what it says is checked by whoever reads it.
-pub(in crate::grpc) fn document(request: &pb::PublishDocumentRequest) -> Result<String, Problems> {
+pub(in crate::grpc) fn document(
+    request: &pb::PublishDocumentRequest,
+) -> Result<(DocumentKind, String), Problems> {
     let mut checks = Checks::default();
-    kind(request.kind(), &mut checks);
+    let kind = kind(request.kind(), &mut checks);
     if request.content.is_empty() {
         checks.refuse("content", "is required");
     }
     if request.content.len() > DOCUMENT_BYTES_MAX {
         checks.refuse("content", format!("must be at most {DOCUMENT_BYTES_MAX} bytes"));
     }
-    checks.done(request.content.clone())
+    checks.done((kind, request.content.clone()))
 }
 
 /// What kind of document is asked for.
-pub(in crate::grpc) fn document_kind(kind: pb::DocumentKind) -> Result<(), Problems> {
+pub(in crate::grpc) fn document_kind(kind: pb::DocumentKind) -> Result<DocumentKind, Problems> {
     let mut checks = Checks::default();
-    self::kind(kind, &mut checks);
-    checks.done(())
+    let kind = self::kind(kind, &mut checks);
+    checks.done(kind)
 }
 
-fn kind(kind: pb::DocumentKind, checks: &mut Checks) {
-    match kind {
-        pb::DocumentKind::Profile => {}
-        pb::DocumentKind::Unspecified => checks.refuse("kind", "must be DOCUMENT_KIND_PROFILE"),
+/// What a document is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::grpc) enum DocumentKind {
+    /// The profile of a sender.
+    Profile,
+    /// Figures that plans name.
+    Figures(FigureKind),
+}
+
+impl DocumentKind {
+    /// As it is stored.
+    pub(in crate::grpc) fn name(self) -> String {
+        match self {
+            DocumentKind::Profile => PROFILE.to_owned(),
+            DocumentKind::Figures(kind) => code(&kind),
+        }
     }
+}
+
+fn kind(kind: pb::DocumentKind, checks: &mut Checks) -> DocumentKind {
+    match kind {
+        pb::DocumentKind::Profile => DocumentKind::Profile,
+        pb::DocumentKind::Calendar => DocumentKind::Figures(FigureKind::Calendar),
+        pb::DocumentKind::Baseline => DocumentKind::Figures(FigureKind::Baseline),
+        pb::DocumentKind::SharedAccounts => DocumentKind::Figures(FigureKind::SharedAccounts),
+        pb::DocumentKind::Unspecified => {
+            checks.refuse("kind", "is required: a DOCUMENT_KIND");
+            DocumentKind::Profile
+        }
+    }
+}
+
+/// Figures that shall be told from the book.
+pub(in crate::grpc) struct FiguresAsked {
+    pub(in crate::grpc) figures: Refresh,
+    pub(in crate::grpc) id: String,
+    pub(in crate::grpc) version: String,
+}
+
+/// What figures are asked for.
+pub(in crate::grpc) fn refresh(
+    request: &pb::RefreshFiguresRequest,
+) -> Result<FiguresAsked, Problems> {
+    let mut checks = Checks::default();
+    let id = checks.required_code("document_id", &request.document_id, DOCUMENT_ID_MAX);
+    let version = checks.required_code("version", &request.version, DOCUMENT_ID_MAX);
+    let from = checks.day("from_date", &request.from_date);
+    let until = checks.day("until_date", &request.until_date);
+    let stated = [("from_date", &request.from_date), ("until_date", &request.until_date)];
+    let figures = match request.kind() {
+        pb::DocumentKind::Baseline => {
+            for (field, _) in stated.into_iter().filter(|(_, text)| text.is_empty()) {
+                checks.refuse(field, "is required for a baseline");
+            }
+            if from.zip(until).is_some_and(|(from, until)| until < from) {
+                checks.refuse("until_date", "must not be before from_date");
+            }
+            let (from, until) = (from.unwrap_or(Day::EARLIEST), until.unwrap_or(Day::EARLIEST));
+            Refresh::Baseline { from, until }
+        }
+        pb::DocumentKind::SharedAccounts => {
+            for (field, _) in stated.into_iter().filter(|(_, text)| !text.is_empty()) {
+                checks.refuse(field, "must be empty: accounts are told from the roster as it is");
+            }
+            Refresh::SharedAccounts
+        }
+        _ => {
+            let problem = "must be DOCUMENT_KIND_BASELINE or DOCUMENT_KIND_SHARED_ACCOUNTS";
+            checks.refuse("kind", problem);
+            Refresh::SharedAccounts
+        }
+    };
+    checks.done(FiguresAsked { figures, id, version })
 }

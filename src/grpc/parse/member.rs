@@ -30,6 +30,7 @@ fn read(message: &pb::Member, checks: &mut Checks) -> Roster {
         classes: classes(&message.classes, checks),
         coverages: coverages(&message.coverages, checks),
         illnesses: illnesses(&message.illnesses, checks),
+        death_date: checks.day("death_date", &message.death_date),
         payee: message.payee.as_ref().map(|it| checks.nested("payee", |checks| payee(it, checks))),
         aliases: Vec::new(),
     }

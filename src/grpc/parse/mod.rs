@@ -15,7 +15,8 @@ pub(super) use limits::{INFNO_MAX, SENDER_MAX};
 pub(super) use event::event;
 pub(super) use follow_up::{reversal, supplement};
 pub(super) use intake::{
-    corrects, document, document_kind, parked_filter, reject_filter, reject_id,
+    DocumentKind, corrects, document, document_kind, parked_filter, refresh, reject_filter,
+    reject_id,
 };
 pub(super) use member::roster;
 pub(super) use pull::{pull_held, pull_lease, pull_progress, pull_sender};

@@ -10,7 +10,7 @@ use super::{Problems, limits as own, missing};
 use crate::core::checks::{Checks, Problem, limits};
 use crate::core::claim::ClaimId;
 use crate::core::money::Fen;
-use crate::core::review::{Act, Actor, Deed, ITEMS_MAX, Texts};
+use crate::core::review::{Act, Actor, ContactPurpose, Deed, ITEMS_MAX, Texts};
 use crate::core::route::ReasonCode;
 use crate::grpc::names::{claim_state_of, reviewers_denial};
 use crate::ledger::{Mode, RequestKey};
@@ -74,6 +74,7 @@ pub(in crate::grpc) fn claim_of(item: &pb::ReviewClaimsItem) -> &str {
         Some(Item::ProvideInformation(it)) => &it.claim_id,
         Some(Item::Reopen(it)) => &it.claim_id,
         Some(Item::Comment(it)) => &it.claim_id,
+        Some(Item::RecordContact(it)) => &it.claim_id,
     }
 }
 
@@ -94,6 +95,7 @@ pub(in crate::grpc) fn act(item: Option<&Item>, actor: &Actor) -> Result<Asked, 
             let head = head!(it, "comment");
             read(&head, actor, Seen::Optional, Note::Required, |_, _| Deed::Comment)
         }
+        Some(Item::RecordContact(it)) => record_contact(it, actor),
     }
 }
 
@@ -204,6 +206,21 @@ fn request_information(
         }
         texts.items = list(checks, "items", &request.items, own::ITEM_MAX);
         Deed::RequestInformation
+    })
+}
+
+fn record_contact(request: &pb::RecordContactRequest, actor: &Actor) -> Result<Asked, Problems> {
+    let head = head!(request, "record_contact");
+    read(&head, actor, Seen::Optional, Note::Optional, |checks, _| {
+        let purpose = match request.purpose() {
+            pb::ContactPurpose::Claimant => ContactPurpose::Claimant,
+            pb::ContactPurpose::RefusalNotice => ContactPurpose::RefusalNotice,
+            pb::ContactPurpose::Unspecified => {
+                checks.refuse("purpose", "is required");
+                ContactPurpose::Claimant
+            }
+        };
+        Deed::Contact { purpose }
     })
 }
 
@@ -357,7 +374,8 @@ fn reason(checks: &mut Checks, text: &str) -> Option<ReasonCode> {
 
 fn order(order: pb::ReviewOrder) -> QueueOrder {
     match order {
-        pb::ReviewOrder::Unspecified | pb::ReviewOrder::Age => QueueOrder::Age,
+        pb::ReviewOrder::Unspecified | pb::ReviewOrder::Due => QueueOrder::Due,
+        pb::ReviewOrder::Age => QueueOrder::Age,
         pb::ReviewOrder::Amount => QueueOrder::Amount,
     }
 }

@@ -70,6 +70,8 @@ pub(super) fn read(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Set
         settle_time: moment(checks, "settle_time", message.settle_time.as_ref()),
         diagnoses: diagnoses(&message.diagnoses, checks),
         invoice_no: checks.code("invoice_no", &message.invoice_no, limits::INVOICE_NO_MAX),
+        discharge_way: checks.code("discharge_way", &message.discharge_way, limits::CODE_MAX),
+        pay_location: checks.code("pay_location", &message.pay_location, limits::CODE_MAX),
         interim: message.interim,
         without_basic_insurance: message.without_basic_insurance,
         event: None,
@@ -112,8 +114,10 @@ pub(super) fn person(member: Option<&pb::MemberIdentity>, checks: &mut Checks) -
 }
 
 fn amounts(message: &pb::Settlement, id: Id, checks: &mut Checks) -> Amounts {
-    if message.total_fen == 0 && id != Id::Supplement {
-        checks.refuse("total_fen", "is required and must be above zero");
+    let is_forgotten = message.total_fen == 0 && message.personal_total_fen != Some(0);
+    if is_forgotten && id != Id::Supplement {
+        let problem = "is required and must be above zero, unless personal_total_fen is zero";
+        checks.refuse("total_fen", problem);
     }
     let mut stated = |field: &str, fen: Option<i64>| fen.and_then(|fen| checks.fen(field, fen));
     Amounts {
@@ -242,6 +246,7 @@ fn line(row: &pb::Line, checks: &mut Checks) -> Line {
     let charge_class = checks.code("charge_class", &row.charge_class, limits::CODE_MAX);
     let catalogue_level = checks.code("catalogue_level", &row.catalogue_level, limits::CODE_MAX);
     let service_date = checks.day("service_date", &row.service_date);
+    let quantity = checks.quantity("quantity", &row.quantity);
     let mut stated = |field: &str, fen: Option<i64>| fen.and_then(|fen| checks.fen(field, fen));
     Line {
         line_no,
@@ -250,6 +255,7 @@ fn line(row: &pb::Line, checks: &mut Checks) -> Line {
         charge_class,
         catalogue_level,
         service_date,
+        quantity,
         total: stated("total_fen", Some(row.total_fen)).unwrap_or_default(),
         out_of_catalogue: stated("out_of_catalogue_fen", row.out_of_catalogue_fen),
         over_limit: stated("over_limit_fen", row.over_limit_fen),

@@ -3,11 +3,14 @@
 use super::decision::decision;
 use super::{event, review, settlement, text, timestamp};
 use crate::core::claim::{Claim, ClaimId, ClaimState};
+use crate::core::clocks::{Clock, ClockState, Pause, clocks};
+use crate::core::day::Moment;
 use crate::core::decision::code;
 use crate::core::explain::{self, Language};
+use crate::core::figures::FigureRef;
 use crate::core::money::Fen;
 use crate::core::payout::{Payout, PayoutKind, PayoutState};
-use crate::core::plan::PaymentMode;
+use crate::core::plan::{PaymentMode, Plans};
 use crate::core::route::{Reason, Route};
 use crate::grpc::names::claim_state;
 use crate::pb;
@@ -39,6 +42,46 @@ pub(in crate::grpc) fn claim(claim: &Claim) -> pb::Claim {
         reversal: claim.reversal.as_deref().map(super::settlement::reversal),
         review: review::review(&claim.review).filter(|_| is_recorded),
         moved_to_claim_id: text(claim.moved_to.as_ref().map(ClaimId::to_string).as_ref()),
+        flags: evaluation.flags.iter().map(review_reason).collect(),
+        clocks: Vec::new(),
+        figures: evaluation.figures.iter().map(figure).collect(),
+    }
+}
+
+/// A claim as it stands, and how its clocks stand now.
+pub(in crate::grpc) fn claim_with_clocks(it: &Claim, plans: &Plans, now: Moment) -> pb::Claim {
+    let clocks = clocks(it, plans).iter().map(|it| clock(it, now)).collect();
+    pb::Claim { clocks, ..claim(it) }
+}
+
+fn clock(clock: &Clock, now: Moment) -> pb::Clock {
+    let state = match clock.state(now) {
+        ClockState::Running => pb::ClockState::Running,
+        ClockState::Paused => pb::ClockState::Paused,
+        ClockState::Warning => pb::ClockState::Warning,
+        ClockState::Breached => pb::ClockState::Breached,
+        ClockState::Met => pb::ClockState::Met,
+    };
+    let pause = |it: &Pause| pb::ClockPause {
+        start_time: Some(timestamp(it.from)),
+        end_time: it.until.map(timestamp),
+    };
+    pb::Clock {
+        clock_code: code(&clock.kind).to_ascii_uppercase(),
+        state: state.into(),
+        start_time: Some(timestamp(clock.start)),
+        warn_time: clock.warn.map(timestamp),
+        due_time: clock.due.map(timestamp),
+        stop_time: clock.stop.map(timestamp),
+        pauses: clock.pauses.iter().map(pause).collect(),
+    }
+}
+
+fn figure(figure: &FigureRef) -> pb::FigureVersion {
+    pb::FigureVersion {
+        kind_code: code(&figure.kind).to_ascii_uppercase(),
+        document_id: figure.id.clone(),
+        version: figure.version.clone().unwrap_or_default(),
     }
 }
 
@@ -88,8 +131,8 @@ pub(super) fn review_reason(reason: &Reason) -> pb::ReviewReason {
         evidence: evidence
             .map(|(key, value)| pb::Evidence { key: key.clone(), value: value.clone() })
             .collect(),
-        text_zh: explain::reason_text(reason, Language::Zh).to_owned(),
-        text_en: explain::reason_text(reason, Language::En).to_owned(),
+        text_zh: explain::reason_text(reason, Language::Zh),
+        text_en: explain::reason_text(reason, Language::En),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What came in and is no claim, and documents, as the wire knows them.
 
 use super::{text, timestamp};
+use crate::core::figures::FigureKind;
 use crate::core::settlement::FollowUp;
 use crate::grpc::intake::form;
 use crate::grpc::status::Fault;
@@ -49,8 +50,13 @@ pub(in crate::grpc) fn parked(row: &ParkedRow) -> pb::ParkedMessage {
 
 /// A published document.
 pub(in crate::grpc) fn document(row: &DocumentRow, with_content: bool) -> pb::Document {
-    let is_profile = row.kind == PROFILE;
-    let kind = if is_profile { pb::DocumentKind::Profile } else { pb::DocumentKind::Unspecified };
+    let kind = match FigureKind::named(&row.kind) {
+        Some(FigureKind::Calendar) => pb::DocumentKind::Calendar,
+        Some(FigureKind::Baseline) => pb::DocumentKind::Baseline,
+        Some(FigureKind::SharedAccounts) => pb::DocumentKind::SharedAccounts,
+        None if row.kind == PROFILE => pb::DocumentKind::Profile,
+        None => pb::DocumentKind::Unspecified,
+    };
     pb::Document {
         kind: kind.into(),
         document_id: row.id.clone(),

@@ -22,6 +22,7 @@ pub(in crate::grpc) fn member(member_id: &str, roster: &Roster) -> pb::Member {
         coverages: roster.coverages.iter().map(coverage).collect(),
         payee: roster.payee.as_ref().map(payee),
         illnesses: roster.illnesses.iter().map(illness).collect(),
+        death_date: day(roster.death_date),
     }
 }
 

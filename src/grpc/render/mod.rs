@@ -10,7 +10,7 @@ mod pull;
 mod review;
 mod settlement;
 
-pub(super) use claim::claim;
+pub(super) use claim::{claim, claim_with_clocks};
 pub(super) use claim_event::{changes, claim_event, impact};
 pub(super) use intake::{document, parked, reject};
 pub(super) use member::{balance, eligibility, member};

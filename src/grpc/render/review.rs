@@ -5,7 +5,7 @@ use super::decision::decision;
 use super::{claim_event, timestamp};
 use crate::core::decision::code;
 use crate::core::money::Fen;
-use crate::core::review::{Act, Actor, Deed, Inquiry, Proposal, Review, Texts};
+use crate::core::review::{Act, Actor, ContactPurpose, Deed, Inquiry, Proposal, Review, Texts};
 use crate::feed::Told;
 use crate::pb;
 use crate::store::{PastEvent, ReserveRow};
@@ -51,6 +51,8 @@ pub(super) fn act(act: &Act, texts: Option<&Texts>) -> pb::ReviewAct {
         Deed::ProvideInformation => pb::ReviewDeed::ProvideInformation,
         Deed::Reopen => pb::ReviewDeed::Reopen,
         Deed::Comment => pb::ReviewDeed::Comment,
+        Deed::Contact { purpose: ContactPurpose::Claimant } => pb::ReviewDeed::Contact,
+        Deed::Contact { purpose: ContactPurpose::RefusalNotice } => pb::ReviewDeed::RefusalNotice,
     };
     let texts = texts.cloned().unwrap_or_default();
     pb::ReviewAct {

@@ -55,6 +55,8 @@ pub(crate) fn settlement(facts: &Settlement) -> pb::Settlement {
         tolerance_fen: fen(facts.sender.tolerance),
         unknown_codes: facts.sender.unknown_codes.iter().map(unknown_code).collect(),
         late_payments: facts.late_payments.iter().map(late_payment).collect(),
+        discharge_way: text(facts.discharge_way.as_ref()),
+        pay_location: text(facts.pay_location.as_ref()),
     }
 }
 
@@ -117,5 +119,6 @@ fn line(line: &Line) -> pb::Line {
         over_limit_fen: fen(line.over_limit),
         advance_self_pay_fen: fen(line.advance_self_pay),
         in_scope_fen: fen(line.in_scope),
+        quantity: line.quantity.map(|it| it.to_string()).unwrap_or_default(),
     }
 }

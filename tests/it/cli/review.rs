@@ -8,7 +8,7 @@ use crate::serving::{CERT_A, message, on_sqlite, stay, submit};
 use crate::support::Database;
 
 /// 己 of the samples, whose stay is above the green channel's ceiling.
-const CERT_F: &str = "370299194801010037";
+const CERT_F: &str = "370299194801010036";
 const REQUEST: &str = "01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42";
 
 /// A server with one claim that waits for a person, and a later one of the same member that rests

@@ -255,7 +255,7 @@ impl Scenario {
         let illness =
             |it: &IllnessTable| json!({"diagnosis_code": it.diagnosis, "since_date": it.since});
         serde_json::from_value(json!({
-            "external_id": "scenario", "cert_type": "01", "cert_no": "370299195001010015",
+            "external_id": "scenario", "cert_type": "01", "cert_no": "370299195001010016",
             "name": "测试员",
             "classes": self.member.classes.iter().map(class).collect::<Vec<_>>(),
             "illnesses": self.member.illnesses.iter().map(illness).collect::<Vec<_>>(),
@@ -278,7 +278,7 @@ impl ClaimTable {
     pub fn settlement(&self) -> Arc<Settlement> {
         let mut facts = json!({
             "source": "370200", "settlement_id": self.id.replace(' ', "-"),
-            "person": {"cert_type": "01", "cert_no": "370299195001010015"},
+            "person": {"cert_type": "01", "cert_no": "370299195001010016"},
             "amounts": self.amounts(),
         });
         let mut set = |key: &str, value: Value| {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use greenlane::core::book::{Book, Command};
+use greenlane::core::book::{Book, Command, Seen};
 use greenlane::core::claim::ClaimId;
 use greenlane::core::day::Moment;
 use greenlane::core::decision::Denial;
@@ -57,14 +57,17 @@ fn command(scenario: &Scenario, later: &LaterTable, book: &Book) -> Option<Comma
         What::Nothing => return None,
         What::Reversed => {
             let settlement = &claim().settlement;
-            Command::FollowUp(FollowUp::Reversal(Arc::new(Reversal {
-                source: settlement.source.clone(),
-                original_id: Some(settlement.settlement_id.clone()),
-                reversal_id: None,
-                visit_id: None,
-                total: None,
-                reverse_time: None,
-            })))
+            Command::FollowUp(
+                FollowUp::Reversal(Arc::new(Reversal {
+                    source: settlement.source.clone(),
+                    original_id: Some(settlement.settlement_id.clone()),
+                    reversal_id: None,
+                    visit_id: None,
+                    total: None,
+                    reverse_time: None,
+                })),
+                Seen::default(),
+            )
         }
         What::Approved => {
             act(claim().id, Deed::Approve { amount: later.amount.as_deref().map(fen) })
@@ -83,7 +86,7 @@ fn command(scenario: &Scenario, later: &LaterTable, book: &Book) -> Option<Comma
                 late_payments: vec![payment],
                 ..Settlement::silent()
             };
-            Command::FollowUp(FollowUp::Supplement(Arc::new(Supplement { facts })))
+            Command::FollowUp(FollowUp::Supplement(Arc::new(Supplement { facts })), Seen::default())
         }
         What::Class => {
             let class = later.class.as_deref().expect("a class");

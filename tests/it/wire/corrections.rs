@@ -7,7 +7,7 @@ use greenlane::pb::submit_settlements_response::Outcome;
 use super::message_stream::{accepted, message_item, refusal, settlement_item, stream};
 use crate::serving::{CERT_A, Served, message, message_of, stay};
 use crate::support::{Database, on_every_backend};
-use crate::world::sample_roster;
+use crate::world::{fixture, sample_roster};
 
 const UNKNOWN: &str = "01930d2c-6c1f-7a84-b7f3-5e0d3b1c9a42";
 
@@ -72,6 +72,27 @@ async fn what_is_accepted_or_replayed_or_parked_takes_out_the_reject_that_it_nam
         assert!(matches!(answers[2].outcome, Some(Outcome::Parked(_))), "{:?}", answers[2]);
         assert!(!accepted(&answers[3]).replayed, "one that is gone is no error");
         assert_eq!(ids(&served).await, kept[3..]);
+        served.stop().await;
+    })
+    .await;
+}
+
+/// F5: a negative total with no link is a reject, not a guess.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_negative_total_without_a_link_is_kept_until_it_names_what_it_takes_back() {
+    on_every_backend(async |database| {
+        let text = fixture("messages/05b_2305_reversal_negative_amounts.json");
+        let mut reversal: serde_json::Value = serde_json::from_str(&text).unwrap();
+        reversal["output"]["setlinfo"].as_object_mut().unwrap().remove("mdtrt_id");
+        let unlinked = message_item(message_of(reversal.to_string()));
+        let (served, kept) = refused(&database, vec![unlinked]).await;
+        let refusal = rejects(&served).await.remove(0).refusal.unwrap();
+        assert_eq!(refusal.field_violations[0].field, "output.setlinfo.init_setl_id");
+        reversal["output"]["setlinfo"]["init_setl_id"] = "370200G0000008800005".into();
+        let linked = message_item(message_of(reversal.to_string()));
+        let answers = stream(&served, vec![correcting(&kept[0], linked)]).await;
+        assert!(matches!(answers[0].outcome, Some(Outcome::Parked(_))), "{:?}", answers[0]);
+        assert_eq!(ids(&served).await, [""; 0]);
         served.stop().await;
     })
     .await;

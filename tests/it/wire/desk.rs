@@ -53,6 +53,7 @@ pub async fn act(served: &Served, actor: &str, act: Act) -> Result<pb::ReviewedC
         }
         Act::Reopen(it) => with_changes!(client.reopen_claim(by(actor, it))),
         Act::Comment(it) => without_changes!(client.comment_claim(by(actor, it))),
+        Act::RecordContact(it) => without_changes!(client.record_contact(by(actor, it))),
     })
 }
 
@@ -115,6 +116,11 @@ an_act!(
     comment, Comment, CommentClaimRequest { note: "已电话核实".into() }
 );
 
+an_act!(
+    /// Spoke with the claimant.
+    contact, RecordContact, RecordContactRequest { purpose: pb::ContactPurpose::Claimant.into() }
+);
+
 /// Another amount than the rules give.
 pub fn approve_amount(claim: &pb::Claim, fen: i64) -> pb::ApproveClaimRequest {
     let note = "按协议赔付".to_owned();
@@ -122,7 +128,7 @@ pub fn approve_amount(claim: &pb::Claim, fen: i64) -> pb::ApproveClaimRequest {
 }
 
 /// One act of each kind on a claim.
-pub fn every_act(claim: &pb::Claim) -> [Act; 7] {
+pub fn every_act(claim: &pb::Claim) -> [Act; 8] {
     [
         Act::Assign(assign(claim)),
         Act::Approve(approve(claim)),
@@ -131,6 +137,7 @@ pub fn every_act(claim: &pb::Claim) -> [Act; 7] {
         Act::ProvideInformation(answer(claim)),
         Act::Reopen(reopen(claim)),
         Act::Comment(comment(claim)),
+        Act::RecordContact(contact(claim)),
     ]
 }
 

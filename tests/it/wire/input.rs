@@ -121,7 +121,8 @@ async fn all_bad_fields_of_a_settlement_are_told_at_once() {
                 "settlement.settle_time must have nanos from 0 to 999999999",
                 "settlement.settlement_id must be at most 30 characters",
                 "settlement.source must be a region of six digits",
-                "settlement.total_fen is required and must be above zero",
+                "settlement.total_fen is required and must be above zero, unless personal_total_fen is \
+                 zero",
                 "settlement.visit_id must not contain control characters",
             ]
         );

@@ -20,8 +20,8 @@ const PERSONAL: [&str; 12] = [
     "370299194903120017",
     "370299196008050031",
     "370299195211200029",
-    "370299194801010037",
-    "370299195001010015",
+    "370299194801010036",
+    "370299195001010016",
     "3702009990000000000",
     "6200000000000000",
     "心力衰竭",
@@ -143,17 +143,17 @@ async fn send_roster(process: &Process) {
         row("RJ-1", "370299194903120017", "6200000000000000001"),
         row("RJ-2", "370299196008050031", "6200000000000000002"),
         row("RJ-1", "370299196008050031", "6200000000000000001"),
-        row("RJ-3", "370299194801010037", &"6200000000000000003".repeat(3)),
-        row("RJ-4", "370299194801010037\0", "6200000000000000004"),
+        row("RJ-3", "370299194801010036", &"6200000000000000003".repeat(3)),
+        row("RJ-4", "370299194801010036\0", "6200000000000000004"),
     ];
     let rows =
         rows.map(|member| pb::ImportMembersRequest { member: Some(member), ..Default::default() });
     let answer = members.import_members(tokio_stream::iter(rows)).await.unwrap().into_inner();
     assert_eq!(answer.refused.len(), 3);
     assert_nothing_personal("a refusal", &format!("{answer:?}"));
-    let cert_no = "370299195001010015".to_owned();
+    let cert_no = "370299195001010016".to_owned();
     let identity = pb::Identity { cert_no, ..pb::Identity::default() };
-    for region in ["", "370299195001010015"] {
+    for region in ["", "370299195001010016"] {
         let identity = pb::Identity { region: region.to_owned(), ..identity.clone() };
         let selector = Some(pb::get_member_request::Selector::Identity(identity));
         let request = pb::GetMemberRequest { selector };

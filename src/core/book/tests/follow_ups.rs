@@ -32,12 +32,12 @@ impl Play {
 
     fn reverse(&mut self, reversal: Reversal) -> Result<usize, Refusal> {
         let what = FollowUp::Reversal(Arc::new(reversal));
-        self.apply(&Command::FollowUp(what)).map(|effects| effects.len())
+        self.apply(&Command::FollowUp(what, Seen::default())).map(|effects| effects.len())
     }
 
     fn supplement(&mut self, facts: Settlement) -> Result<usize, Refusal> {
         let what = FollowUp::Supplement(Arc::new(Supplement { facts }));
-        self.apply(&Command::FollowUp(what)).map(|effects| effects.len())
+        self.apply(&Command::FollowUp(what, Seen::default())).map(|effects| effects.len())
     }
 
     /// Every payout that is instructed is handed to the bank.

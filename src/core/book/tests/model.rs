@@ -109,7 +109,7 @@ impl Desk {
         self.next_claim += 1;
         let claim_id = ClaimId { lane: 0, number: self.next_claim };
         let settlement = Arc::new(settlement);
-        let command = Command::Submit { claim_id, settlement, person_unclear: false };
+        let command = Command::Submit { claim_id, settlement, seen: Seen::default() };
         self.apply(&command).unwrap();
     }
 
@@ -254,7 +254,7 @@ fn happen(desk: &mut Desk, dice: &mut Dice, step: u64) {
                 reverse_time: None,
             };
             let what = FollowUp::Reversal(Arc::new(reversal));
-            desk.apply(&Command::FollowUp(what)).unwrap();
+            desk.apply(&Command::FollowUp(what, Seen::default())).unwrap();
             return;
         }
         3 => {
@@ -268,7 +268,7 @@ fn happen(desk: &mut Desk, dice: &mut Dice, step: u64) {
                 facts.late_payments = vec![LatePayment { payment_id, fund_code, amount }];
             }
             let what = FollowUp::Supplement(Arc::new(Supplement { facts }));
-            desk.apply(&Command::FollowUp(what)).unwrap();
+            desk.apply(&Command::FollowUp(what, Seen::default())).unwrap();
             return;
         }
         4 | 5 => Deed::Approve { amount: None },

@@ -38,7 +38,7 @@ fn what_is_owed_is_set_off_against_the_next_payout() {
     let command = |number| Command::Submit {
         claim_id: ClaimId { lane: 0, number },
         settlement: Arc::new(settlement("c", 700_000, 700_000)),
-        person_unclear: false,
+        seen: Seen::default(),
     };
     assert!(matches!(desk.apply(&command(3)), Err(Refusal::NeedsHistory)));
     desk.book.is_full = true;

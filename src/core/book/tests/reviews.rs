@@ -43,7 +43,7 @@ impl Desk {
         let number = i64::try_from(self.book.claims.len()).unwrap() + 1;
         let claim_id = ClaimId { lane: 0, number };
         let settlement = Arc::new(settlement);
-        self.apply(&Command::Submit { claim_id, settlement, person_unclear: false }).unwrap();
+        self.apply(&Command::Submit { claim_id, settlement, seen: Seen::default() }).unwrap();
         claim_id
     }
 
@@ -77,7 +77,7 @@ impl Desk {
             reverse_time: None,
         };
         let what = FollowUp::Reversal(Arc::new(reversal));
-        self.apply(&Command::FollowUp(what)).unwrap();
+        self.apply(&Command::FollowUp(what, Seen::default())).unwrap();
     }
 
     pub(super) fn send_payouts(&mut self) {
@@ -395,7 +395,12 @@ fn reasons_that_hide_behind_another_pass_with_a_stated_amount_too() {
     let mut contradictory = settlement("a", 1_000_000, 600_000);
     contradictory.amounts.fund_total = Some(fen(1));
     let (claim_id, settlement) = (ClaimId { lane: 0, number: 1 }, Arc::new(contradictory));
-    desk.apply(&Command::Submit { claim_id, settlement, person_unclear: true }).unwrap();
+    desk.apply(&Command::Submit {
+        claim_id,
+        settlement,
+        seen: Seen { person_unclear: true, ..Seen::default() },
+    })
+    .unwrap();
     assert_eq!(desk.claim(claim_id).evaluation.reasons.len(), 1, "one hides the other");
     desk.act(claim_id, amount(100_000)).unwrap();
     assert_eq!(desk.standing(), [(ClaimState::Approved, 100_000)]);

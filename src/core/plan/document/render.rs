@@ -64,7 +64,7 @@ pub fn render(plan: &Plan) -> String {
         text += "\n[[item_caps]]\n";
         text += &out.lines();
     }
-    text
+    text + &super::rules::render(&plan.rules) + &super::clocks::render(&plan.clocks)
 }
 
 fn responsibility_keys(responsibility: &Responsibility) -> Keys {
@@ -165,10 +165,10 @@ fn group_keys(group: &Group) -> Keys {
 
 /// `key = value` pairs of a table, values as TOML writes them.
 #[derive(Default)]
-struct Keys(Vec<(&'static str, String)>);
+pub(super) struct Keys(Vec<(&'static str, String)>);
 
 impl Keys {
-    fn lines(&self) -> String {
+    pub(super) fn lines(&self) -> String {
         let mut out = String::new();
         for (key, value) in &self.0 {
             let _ = writeln!(out, "{key} = {value}");
@@ -176,46 +176,59 @@ impl Keys {
         out
     }
 
-    fn inline(&self) -> String {
-        let pairs: Vec<String> =
-            self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
-        format!("{{ {} }}", pairs.join(", "))
+    pub(super) fn inline(&self) -> String {
+        format!("{{ {} }}", self.pairs())
     }
 
-    fn put(&mut self, key: &'static str, value: impl Display) {
+    /// The pairs after each other.
+    pub(super) fn pairs(&self) -> String {
+        let pairs: Vec<String> =
+            self.0.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        pairs.join(", ")
+    }
+
+    /// A list whose absence would mean something else than none.
+    pub(super) fn whole_list(&mut self, key: &'static str, values: &[String]) {
+        if values.is_empty() {
+            self.put(key, "[]");
+        }
+        self.list(key, values);
+    }
+
+    pub(super) fn put(&mut self, key: &'static str, value: impl Display) {
         self.0.push((key, value.to_string()));
     }
 
-    fn maybe(&mut self, key: &'static str, value: Option<impl Display>) {
+    pub(super) fn maybe(&mut self, key: &'static str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.put(key, value);
         }
     }
 
-    fn text(&mut self, key: &'static str, value: impl Display) {
+    pub(super) fn text(&mut self, key: &'static str, value: impl Display) {
         self.put(key, quoted(value));
     }
 
-    fn list(&mut self, key: &'static str, values: &[impl AsRef<str>]) {
+    pub(super) fn list(&mut self, key: &'static str, values: &[impl AsRef<str>]) {
         if !values.is_empty() {
             let values: Vec<String> = values.iter().map(|it| quoted(it.as_ref())).collect();
             self.put(key, format!("[{}]", values.join(", ")));
         }
     }
 
-    fn codes<T: Serialize>(&mut self, key: &'static str, values: &[T]) {
+    pub(super) fn codes<T: Serialize>(&mut self, key: &'static str, values: &[T]) {
         let values: Vec<String> = values.iter().map(code).collect();
         self.list(key, &values);
     }
 
-    fn tables(&mut self, key: &'static str, tables: impl Iterator<Item = Keys>) {
+    pub(super) fn tables(&mut self, key: &'static str, tables: impl Iterator<Item = Keys>) {
         let tables: Vec<String> = tables.map(|table| table.inline()).collect();
         if !tables.is_empty() {
             self.put(key, format!("[{}]", tables.join(", ")));
         }
     }
 
-    fn selector(&mut self, lines: &LineSelector) {
+    pub(super) fn selector(&mut self, lines: &LineSelector) {
         self.list("item_codes", &lines.item_codes);
         self.list("charge_classes", &lines.charge_classes);
         self.list("keywords", &lines.keywords);
@@ -284,10 +297,10 @@ impl Keys {
 }
 
 /// Yuan without separators, in quotes.
-fn amount(amount: Fen) -> String {
+pub(super) fn amount(amount: Fen) -> String {
     format!("\"{}.{:02}\"", amount.fen() / 100, amount.fen() % 100)
 }
 
-fn quoted(text: impl Display) -> String {
+pub(super) fn quoted(text: impl Display) -> String {
     toml::Value::String(text.to_string()).to_string()
 }
