@@ -151,8 +151,8 @@ impl Book {
     /// Whether a stay that the book has lies within reach of the rules of any plan.
     fn has_near(&self, settlement: &Settlement, plans: &Plans) -> bool {
         let Some(reach) = plans.reach_of(settlement) else { return false };
-        let stays = self.claims.iter().filter_map(|claim| claim.settlement.stay());
-        stays.into_iter().any(|stay| stay.overlaps(&reach))
+        let mut stays = self.claims.iter().filter_map(|claim| claim.settlement.stay());
+        stays.any(|stay| stay.overlaps(&reach))
     }
 
     /// Decides a claim that is new here, in its place, and those behind it again.

@@ -315,7 +315,8 @@ async fn try_publish(
     {
         plans.publish_figure(figure);
     }
-    let mut recorder = Recorder::new(heads, clock, Arc::new(plans.clone()));
+    let plans = Arc::new(plans);
+    let mut recorder = Recorder::new(heads, clock, plans.clone());
     for lane in lanes {
         let event = Event::Document(DocumentEvent {
             document: row.kind.clone(),
